@@ -1,0 +1,64 @@
+/// The document of PutBucketReplication (spec/mrap.md §15.2), as validated values.
+package struct ReplicationConfiguration: Hashable, Sendable {
+    package var role: String
+    package var rules: [ReplicationRule]
+
+    package init(role: String, rules: [ReplicationRule]) {
+        self.role = role
+        self.rules = rules
+    }
+}
+
+package struct ReplicationRule: Hashable, Sendable {
+    /// A configuration is V2 as soon as a rule uses `Filter`; V1 replicates delete markers by default.
+    package enum Schema: Sendable, Hashable { case v1, v2 }
+
+    package var id: String
+    package var schema: Schema
+    /// Higher wins among rules with the same destination bucket. `nil` when the document had none.
+    package var priority: Int?
+    package var isEnabled: Bool
+    /// Empty for all keys.
+    package var prefix: String
+    /// All must be on the object.
+    package var tags: [Tag]
+    package var destination: Destination
+    /// `nil` when the document had no such element.
+    package var deleteMarkerReplication: Bool?
+    package var replicaModifications: Bool?
+    package var existingObjectReplication: Bool?
+
+    package struct Destination: Hashable, Sendable {
+        package var bucket: BucketName
+        package var account: AccountID?
+        package var storageClass: String?
+        /// `AccessControlTranslation/Owner` is `Destination`.
+        package var ownerOverride: Bool
+        /// Replication Time Control, in minutes (15 is the only value), and its metrics.
+        package var replicationTimeMinutes: Int?
+        package var metricsEnabled: Bool
+
+        package init(bucket: BucketName) {
+            self.bucket = bucket
+            ownerOverride = false
+            metricsEnabled = false
+        }
+    }
+
+    package init(id: String, schema: Schema, destination: Destination) {
+        self.id = id
+        self.schema = schema
+        self.destination = destination
+        isEnabled = true
+        prefix = ""
+        tags = []
+    }
+
+    /// Whether user-made delete markers travel: V1 always, V2 only when the rule says so (spec/mrap.md §15.4).
+    package var replicatesDeleteMarkers: Bool {
+        switch schema {
+        case .v1: deleteMarkerReplication ?? true
+        case .v2: deleteMarkerReplication ?? false
+        }
+    }
+}

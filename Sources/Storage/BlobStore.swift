@@ -1,0 +1,25 @@
+package import NIOCore
+
+/// The bytes of objects too large to live in the metadata store. Files in production, memory in the simulation.
+package protocol BlobStore: Sendable {
+    /// Starts a blob that no reader can see until ``BlobWriter/commit()``.
+    func create() async throws -> any BlobWriter
+    /// The bytes in `range`, each piece checked against the checksums written with it before it is handed out.
+    func reader(of blob: BlobID, range: Range<Int64>) throws -> any ByteSource
+    /// Removes blobs; those that are not there are passed over.
+    func remove(_ blobs: [BlobID]) async throws
+    /// After an unclean stop: blobs that may have been committed without a version that refers to them.
+    func unconfirmed() async throws -> [BlobID]
+    /// The unconfirmed ones have been looked at; from here on a clean stop leaves none.
+    func confirmAll() async throws
+    func close() async throws
+}
+
+/// One blob being written by one task.
+package protocol BlobWriter: AnyObject, Sendable {
+    /// Appends and lets `digest` see the bytes where they are hot (on the thread that writes them).
+    func append(_ bytes: ByteBuffer, digest: ContentDigest?) async throws
+    /// Makes the blob durable (file and folder synced) and visible.
+    func commit() async throws -> BlobID
+    func discard() async
+}

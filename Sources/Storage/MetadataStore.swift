@@ -1,0 +1,104 @@
+package import NIOCore
+package import S3Model
+
+/// The metadata of one region: buckets, versions, uploads, small objects' bytes and the replication outbox, under
+/// transactions. SQLite in production, memory (with crashes) in the simulation. No semantics of S3 in here: those are in
+/// ``RegionStore``, above both.
+package protocol MetadataStore: Sendable {
+    /// Runs `body` on a consistent snapshot. Synchronous: a read by key costs microseconds (spec/performance.md §7).
+    func read<Result>(_ body: (any MetadataReader) throws -> Result) throws -> Result
+
+    /// Runs `body` in a transaction that is durable when this returns. Many callers share one commit (group commit), so
+    /// `body` may run more than once and must have no effect but through the transaction. When it throws, nothing of
+    /// it is stored and the error comes out here.
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
+    ) async throws -> Result
+
+    /// Waits for running work, checkpoints and closes.
+    func close() async throws
+}
+
+/// What a scan's visitor wants next.
+package enum ScanStep: Sendable {
+    case next
+    case stop
+    /// Go on at the first key that is not below this one (bytes), passing over everything between.
+    case seek(String)
+}
+
+package protocol MetadataReader {
+    func buckets() throws -> [Bucket]
+    func bucket(named name: BucketName) throws -> Bucket?
+
+    /// The version with the greatest stamp, delete markers included.
+    func newestVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion?
+    func version(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> ObjectVersion?
+    func nullVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion?
+    func inlineData(id: Int64) throws -> ByteBuffer?
+
+    /// Visits the current version of every key that is an object (not a delete marker), in key order, from the first key
+    /// not below `start`.
+    func scanCurrentObjects(bucket: Int64, from start: String, _ visit: (ObjectVersion) throws -> ScanStep) throws
+    /// Visits all versions in key order, newest first within a key, starting at `start` (`nil` stamp: at the newest).
+    func scanVersions(
+        bucket: Int64, from start: (key: String, stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep)
+        throws
+    /// Whether the bucket has no version and no upload.
+    func isEmpty(bucket: Int64) throws -> Bool
+
+    func upload(id: String) throws -> MultipartUpload?
+    /// Visits uploads in order of key, then id, from `start`.
+    func scanUploads(
+        bucket: Int64, from start: (key: String, id: String), _ visit: (MultipartUpload) throws -> ScanStep) throws
+    /// Parts with a number above `after`, in order.
+    func parts(upload id: String, after: Int, limit: Int) throws -> [UploadedPart]
+
+    /// Entries for one destination with an id above `after`, in id order, due at `time`.
+    func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry]
+    /// The earliest `notBefore` of the entries for one destination, `nil` when it has none.
+    func nextOutboxTime(destination: BucketName) throws -> Timestamp?
+    /// Destinations that have entries.
+    func outboxDestinations() throws -> [BucketName]
+    func outboxSummaries() throws -> [OutboxSummary]
+    /// How many entries of any destination this version still has.
+    func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
+
+    /// Blobs whose last reference is gone and whose file may be removed.
+    func garbage(limit: Int) throws -> [BlobID]
+    func isReferenced(blob: BlobID) throws -> Bool
+    /// The greatest stamp this store has ever held, so that the hybrid clock never goes back; `zero` when empty.
+    func clockHighWater() throws -> VersionStamp
+}
+
+package protocol MetadataTransaction: MetadataReader {
+    /// Stores a new bucket and returns it with its id.
+    func insert(bucket: Bucket) throws -> Bucket
+    func update(bucket: Bucket) throws
+    func delete(bucket: Int64) throws
+
+    /// Stores a version (replacing one with the same key and stamp), keeps the index of current objects true, records
+    /// references to its blobs and raises the clock's high water.
+    func insert(version: ObjectVersion, bucket: Int64) throws
+    /// Rewrites a version that exists: tags, metadata, replication status. Its stamp and data stay.
+    func update(version: ObjectVersion, bucket: Int64) throws
+    /// Removes a version; its blobs become garbage, its inline bytes go, its outbox entries go.
+    func delete(version: ObjectVersion, bucket: Int64) throws
+    /// Stores small bytes and returns their id for ``ObjectData/inline(id:crc32c:)``.
+    func insertInlineData(_ bytes: ByteBuffer) throws -> Int64
+
+    func insert(upload: MultipartUpload) throws
+    /// Replaces a part of the same number, whose data becomes garbage.
+    func insert(part: UploadedPart, upload id: String) throws
+    /// Removes an upload and its parts. Data of parts whose numbers are in `keeping` passes to the caller (it is about to
+    /// become part of a version); the rest becomes garbage.
+    func delete(upload id: String, keeping: Set<Int>) throws
+
+    func insert(outbox entry: OutboxEntry) throws
+    func update(outbox entry: OutboxEntry) throws
+    func delete(outbox id: Int64) throws
+    /// Forgets garbage whose files are gone.
+    func delete(garbage: [BlobID]) throws
+    /// Declares staged blobs as garbage, for example after a refused write.
+    func insert(garbage: [BlobID]) throws
+}
