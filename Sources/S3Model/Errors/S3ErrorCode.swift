@@ -51,14 +51,18 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case noSuchAsyncRequest = "NoSuchAsyncRequest"
     case noSuchBucket = "NoSuchBucket"
     case noSuchBucketPolicy = "NoSuchBucketPolicy"
+    case noSuchCORSConfiguration = "NoSuchCORSConfiguration"
     case noSuchKey = "NoSuchKey"
+    case noSuchLifecycleConfiguration = "NoSuchLifecycleConfiguration"
     case noSuchMultiRegionAccessPoint = "NoSuchMultiRegionAccessPoint"
     case noSuchPublicAccessBlockConfiguration = "NoSuchPublicAccessBlockConfiguration"
     case noSuchTagSet = "NoSuchTagSet"
     case noSuchUpload = "NoSuchUpload"
     case noSuchVersion = "NoSuchVersion"
+    case noSuchWebsiteConfiguration = "NoSuchWebsiteConfiguration"
     case notImplemented = "NotImplemented"
     case notModified = "NotModified"
+    case objectLockConfigurationNotFoundError = "ObjectLockConfigurationNotFoundError"
     case operationAborted = "OperationAborted"
     case ownershipControlsNotFoundError = "OwnershipControlsNotFoundError"
     case permanentRedirect = "PermanentRedirect"
@@ -67,6 +71,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case requestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge"
     case requestTimeTooSkewed = "RequestTimeTooSkewed"
     case requestTimeout = "RequestTimeout"
+    case serverSideEncryptionConfigurationNotFoundError = "ServerSideEncryptionConfigurationNotFoundError"
     case serviceUnavailable = "ServiceUnavailable"
     case signatureDoesNotMatch = "SignatureDoesNotMatch"
     case slowDown = "SlowDown"
@@ -85,7 +90,9 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .accessDenied, .expiredToken, .invalidAccessKeyId, .invalidObjectState, .invalidRegion, .invalidSecurity,
             .requestTimeTooSkewed, .signatureDoesNotMatch:
             403
-        case .noSuchAsyncRequest, .noSuchBucket, .noSuchBucketPolicy, .noSuchKey, .noSuchMultiRegionAccessPoint,
+        case .noSuchAsyncRequest, .noSuchBucket, .noSuchBucketPolicy, .noSuchCORSConfiguration, .noSuchKey,
+            .noSuchLifecycleConfiguration, .noSuchWebsiteConfiguration, .objectLockConfigurationNotFoundError,
+            .serverSideEncryptionConfigurationNotFoundError, .noSuchMultiRegionAccessPoint,
             .noSuchPublicAccessBlockConfiguration, .noSuchTagSet, .noSuchUpload, .noSuchVersion,
             .ownershipControlsNotFoundError, .replicationConfigurationNotFoundError:
             404
@@ -133,6 +140,13 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .noSuchAsyncRequest: "The specified async request does not exist."
         case .noSuchBucket: "The specified bucket does not exist"
         case .noSuchKey: "The specified key does not exist."
+        case .noSuchCORSConfiguration: "The CORS configuration does not exist"
+        case .noSuchLifecycleConfiguration: "The lifecycle configuration does not exist"
+        case .noSuchWebsiteConfiguration: "The specified bucket does not have a website configuration"
+        case .noSuchPublicAccessBlockConfiguration: "The public access block configuration was not found"
+        case .objectLockConfigurationNotFoundError: "Object Lock configuration does not exist for this bucket"
+        case .serverSideEncryptionConfigurationNotFoundError:
+            "The server side encryption configuration was not found"
         case .noSuchMultiRegionAccessPoint: "The specified Multi-Region Access Point does not exist."
         case .noSuchTagSet: "The TagSet does not exist"
         case .noSuchUpload:
