@@ -1,4 +1,7 @@
+package import Environment
+package import Logging
 package import S3Model
+import Synchronization
 
 /// Where each bucket lives. Names are unique over all regions and accounts.
 package struct BucketLocation: Sendable, Hashable {
@@ -9,5 +12,234 @@ package struct BucketLocation: Sendable, Hashable {
         self.name = name
         self.region = region
         self.owner = owner
+    }
+}
+
+/// The one place that hands out bucket names. Look-ups are answered from memory; claims go through the control store.
+///
+/// Creating a bucket takes two commits, with the region's store between them: a name is *claimed*, the region creates the
+/// bucket, the claim is *confirmed*. After a crash between the two the owner can repeat the creation in the same region.
+package final class BucketDirectory: Sendable {
+    /// Unconfirmed claims older than this are nobody's creation in progress any more.
+    static let staleClaimMilliseconds: Int64 = 60_000
+
+    private struct Entry {
+        let record: BucketClaimRecord
+        let location: BucketLocation
+        let revision: Int64
+    }
+
+    private struct Snapshot {
+        var revision: Int64 = -1
+        var entries: [BucketName: Entry] = [:]
+    }
+
+    private let store: any ControlStore
+    private let time: any TimeSource
+    private let log: Logger
+    private let published = Mutex(Snapshot())
+
+    package init(store: any ControlStore, time: any TimeSource, log: Logger = Logger(label: "buckets")) {
+        self.store = store
+        self.time = time
+        self.log = log
+    }
+
+    // MARK: Look-ups
+
+    /// Confirmed buckets only. From memory.
+    package func location(of name: BucketName) -> BucketLocation? {
+        let entry = published.withLock { $0.entries[name] }
+        return entry.flatMap { $0.record.isConfirmed ? $0.location : nil }
+    }
+
+    /// The confirmed buckets of an account, in name order. From memory.
+    package func all(owner: AccountID) -> [BucketLocation] {
+        let entries = published.withLock { $0.entries }
+        return entries.values.filter { $0.record.isConfirmed && $0.location.owner.account == owner }.map(\.location)
+            .sorted { $0.name.rawValue.utf8.lexicographicallyPrecedes($1.name.rawValue.utf8) }
+    }
+
+    /// Follows the control store until the task is cancelled.
+    package func run() async {
+        await store.follow(prefix: BucketClaimRecord.prefix, time: time, log: log) { self.publish($0) }
+    }
+
+    /// Reads the directory now; call once before serving.
+    package func refresh() async throws {
+        publish(try await store.snapshot(prefix: BucketClaimRecord.prefix))
+    }
+
+    /// The record and its revision, read through to the control store, for transactions that depend on the bucket.
+    package func current(_ name: BucketName) async throws -> (location: BucketLocation, key: String, revision: Int64)? {
+        let key = BucketClaimRecord.key(name)
+        guard let record = try await store.record(key) else { return nil }
+        let claim = try BucketClaimRecord.decode(record.value)
+        guard claim.isConfirmed else { return nil }
+        let location = claim.location(name)
+        return (location, key, record.revision)
+    }
+}
+
+// MARK: Claims
+
+extension BucketDirectory {
+    /// Reserves a name. Repeating an unconfirmed claim of the same owner in the same region is allowed: that is how a
+    /// creation goes on after a crash.
+    ///
+    /// Throws `BucketAlreadyOwnedByYou`, `BucketAlreadyExists`, or `OperationAborted` while the same owner's creation in
+    /// another region is unfinished; `ControlStoreError` when the store is away.
+    ///
+    /// Returns the claim's revision, which ``abandon(name:claim:)`` asks for.
+    @discardableResult
+    package func claim(name: BucketName, region: RegionName, owner: Owner) async throws -> Int64 {
+        let key = BucketClaimRecord.key(name)
+        let claim = BucketClaimRecord(
+            region: region, owner: owner, isConfirmed: false, claimedAt: time.wallMilliseconds())
+        let value = try claim.encoded()
+        while true {
+            var transaction = ControlTransaction()
+            if let existing = try await store.record(key) {
+                let held = try BucketClaimRecord.decode(existing.value)
+                try Self.check(held, name: name, region: region, owner: owner)
+                transaction.expectations = [.unchanged(key: key, revision: existing.revision)]
+            } else {
+                transaction.expectations = [.absent(key: key)]
+            }
+            transaction.writes = [.put(key: key, value: value)]
+            do {
+                return try await store.commit(transaction)
+            } catch ControlStoreError.conflict { continue }
+        }
+    }
+
+    /// The region has created the bucket: from now on it is found. Idempotent. Throws as ``claim(name:region:owner:)``
+    /// when the name has become another's meanwhile.
+    package func confirm(name: BucketName, region: RegionName, owner: Owner) async throws {
+        let key = BucketClaimRecord.key(name)
+        let claim = BucketClaimRecord(
+            region: region, owner: owner, isConfirmed: true, claimedAt: time.wallMilliseconds())
+        let value = try claim.encoded()
+        while true {
+            var transaction = ControlTransaction()
+            if let existing = try await store.record(key) {
+                let held = try BucketClaimRecord.decode(existing.value)
+                if held.isConfirmed, held.region == region, held.owner.account == owner.account { break }
+                try Self.check(held, name: name, region: region, owner: owner)
+                transaction.expectations = [.unchanged(key: key, revision: existing.revision)]
+            } else {
+                transaction.expectations = [.absent(key: key)]
+            }
+            transaction.writes = [.put(key: key, value: value)]
+            do {
+                _ = try await store.commit(transaction)
+                break
+            } catch ControlStoreError.conflict { continue }
+        }
+        try await refresh()
+    }
+
+    /// Gives a name back after the region has deleted the bucket (or could not create it). Releasing what is not held is
+    /// not an error.
+    package func release(_ name: BucketName) async throws {
+        var transaction = ControlTransaction()
+        transaction.writes = [.delete(key: BucketClaimRecord.key(name))]
+        _ = try await store.commit(transaction)
+        try await refresh()
+    }
+
+    /// Gives back a claim whose creation did not happen, unless somebody went on with it since.
+    package func abandon(name: BucketName, claim: Int64) async throws {
+        let key = BucketClaimRecord.key(name)
+        var transaction = ControlTransaction()
+        transaction.expectations = [.unchanged(key: key, revision: claim)]
+        transaction.writes = [.delete(key: key)]
+        do { _ = try await store.commit(transaction) } catch ControlStoreError.conflict {}
+    }
+
+    /// Claims, lets `body` create the bucket in its region's store, confirms. When `body` refuses, a claim made here is
+    /// given back. `BucketAlreadyOwnedByYou` from `body` means that an earlier try got that far, and is taken as success.
+    package func create(
+        name: BucketName, region: RegionName, owner: Owner, inRegion body: () async throws -> Void
+    ) async throws {
+        let revision = try await claim(name: name, region: region, owner: owner)
+        do {
+            try await body()
+        } catch let error as S3Error where error.code == .bucketAlreadyOwnedByYou {
+            log.info("finishing an interrupted bucket creation", metadata: ["bucket": "\(name)"])
+        } catch let error as S3Error {
+            try await abandon(name: name, claim: revision)
+            throw error
+        }
+        try await confirm(name: name, region: region, owner: owner)
+    }
+
+    /// Brings the directory in line with what a region's store really has, at start-up: buckets that exist are confirmed,
+    /// stale claims on buckets that do not exist are given back. Returns the buckets whose name is another's, which the
+    /// operator has to sort out.
+    package func reconcile(region: RegionName, buckets: [(name: BucketName, owner: Owner)]) async throws
+        -> [BucketName]
+    {
+        var conflicts: [BucketName] = []
+        let existing = Set(buckets.map(\.name))
+        try await refresh()
+        for bucket in buckets {
+            let known = published.withLock { $0.entries[bucket.name] }
+            if let known, known.record.isConfirmed, known.record.region == region { continue }
+            do {
+                try await confirm(name: bucket.name, region: region, owner: bucket.owner)
+            } catch is S3Error {
+                conflicts.append(bucket.name)
+            }
+        }
+        let stale = published.withLock { $0.entries }.values.filter {
+            !$0.record.isConfirmed && $0.record.region == region && !existing.contains($0.location.name)
+                && time.wallMilliseconds() - $0.record.claimedAt > Self.staleClaimMilliseconds
+        }
+        for entry in stale {
+            try await abandon(name: entry.location.name, claim: entry.revision)
+        }
+        try await refresh()
+        return conflicts
+    }
+
+    private static func check(
+        _ held: BucketClaimRecord, name: BucketName, region: RegionName, owner: Owner
+    ) throws(S3Error) {
+        let field = S3Error.Field("BucketName", name.rawValue)
+        guard held.owner.account == owner.account else { throw S3Error(.bucketAlreadyExists, fields: [field]) }
+        if held.isConfirmed { throw S3Error(.bucketAlreadyOwnedByYou, fields: [field]) }
+        guard held.region == region else {
+            throw S3Error(
+                .operationAborted,
+                "The creation of bucket \(name) in \(held.region) is unfinished. Repeat it there, or try again later.",
+                fields: [field])
+        }
+    }
+
+    /// Swaps in a newer snapshot; records that did not change are not decoded again.
+    private func publish(_ snapshot: ControlSnapshot) {
+        let known = published.withLock { $0 }
+        guard snapshot.revision > known.revision else { return }
+        var entries: [BucketName: Entry] = [:]
+        entries.reserveCapacity(snapshot.records.count)
+        for record in snapshot.records {
+            guard let name = BucketName(String(record.key.dropFirst(BucketClaimRecord.prefix.count))) else { continue }
+            if let same = known.entries[name], same.revision == record.revision {
+                entries[name] = same
+                continue
+            }
+            do {
+                let claim = try BucketClaimRecord.decode(record.value)
+                let location = claim.location(name)
+                entries[name] = Entry(record: claim, location: location, revision: record.revision)
+            } catch {
+                // A record of a newer version: what was known of it stays in force.
+                log.error("unreadable bucket record", metadata: ["bucket": "\(name)", "error": "\(error)"])
+                entries[name] = known.entries[name]
+            }
+        }
+        let fresh = Snapshot(revision: snapshot.revision, entries: entries)
+        published.withLock { if fresh.revision > $0.revision { $0 = fresh } }
     }
 }
