@@ -1,0 +1,48 @@
+package import S3Model
+import Synchronization
+
+/// Counters of one region's replication to each destination region, for Telemetry to read. They start at zero with the
+/// process; what waits is not counted here but read from the outbox (``ReplicationStatusReport``).
+package final class ReplicationCounters: Sendable {
+    /// Upper bounds of the lag buckets in milliseconds (inclusive); one more bucket holds everything above.
+    package static let lagBounds: [Int64] = [
+        1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 15_000, 60_000, 300_000, 900_000,
+    ]
+
+    package struct Reading: Sendable, Hashable {
+        /// Versions and changes the destination has taken.
+        package var replicated: Int64 = 0
+        /// Of those, the ones the destination had already.
+        package var unchanged: Int64 = 0
+        package var bytes: Int64 = 0
+        /// Attempts that will be repeated.
+        package var retries: Int64 = 0
+        /// Entries given up: their versions are FAILED.
+        package var failed: Int64 = 0
+        /// Counts per bucket of ``lagBounds`` and one for the rest: from the write to the completed replica.
+        package var lag = [Int64](repeating: 0, count: ReplicationCounters.lagBounds.count + 1)
+        package var lagSumMilliseconds: Int64 = 0
+        package init() {}
+    }
+
+    /// The destination region, or `nil` for destinations that no region has.
+    private let readings = Mutex<[RegionName?: Reading]>([:])
+
+    package init() {}
+
+    package func snapshot() -> [RegionName?: Reading] { readings.withLock { $0 } }
+
+    func update(_ region: RegionName?, _ change: (inout Reading) -> Void) {
+        readings.withLock { change(&$0[region, default: Reading()]) }
+    }
+}
+
+extension ReplicationCounters.Reading {
+    /// A wall clock that stepped back counts as no lag.
+    mutating func addLag(milliseconds: Int64) {
+        let lagged = max(0, milliseconds)
+        let bounds = ReplicationCounters.lagBounds
+        lag[bounds.firstIndex { lagged <= $0 } ?? bounds.count] += 1
+        lagSumMilliseconds += lagged
+    }
+}

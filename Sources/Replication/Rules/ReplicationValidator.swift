@@ -1,0 +1,61 @@
+package import Cluster
+package import S3Model
+package import Storage
+
+/// What PutBucketReplication checks beyond the document itself (spec/mrap.md §15.3).
+package struct ReplicationValidator: Sendable {
+    private let locate: @Sendable (BucketName) -> BucketLocation?
+    private let versioning: @Sendable (BucketLocation) async throws -> VersioningState?
+
+    /// - Parameters:
+    ///   - locate: where a bucket lives, `nil` when there is none of that name.
+    ///   - versioning: the versioning of a bucket in any region, `nil` when its region cannot be asked now; the
+    ///     configuration is then accepted, and the destination refuses replicas itself.
+    package init(
+        locate: @escaping @Sendable (BucketName) -> BucketLocation?,
+        versioning: @escaping @Sendable (BucketLocation) async throws -> VersioningState?
+    ) {
+        self.locate = locate
+        self.versioning = versioning
+    }
+
+    /// Throws `InvalidRequest` or `InvalidArgument` (400) for the first rule that cannot work.
+    package func validate(_ configuration: ReplicationConfiguration, source: Bucket) async throws {
+        guard source.versioning == .enabled else {
+            throw S3Error(
+                .invalidRequest,
+                "Versioning must be 'Enabled' on the bucket to apply a replication configuration; it is not on '\(source.name)'."
+            )
+        }
+        var checked: Set<BucketName> = []
+        for rule in configuration.rules {
+            let location = try located(rule, source: source.name)
+            if let account = rule.destination.account, account != location.owner.account {
+                throw S3Error(
+                    .invalidArgument,
+                    "Rule '\(rule.id)' names account \(account), but the destination bucket '\(location.name)' belongs to another account.",
+                    fields: [.init("ArgumentName", "Account"), .init("ArgumentValue", account.rawValue)])
+            }
+            guard checked.insert(location.name).inserted, let state = try await versioning(location) else { continue }
+            guard state == .enabled else {
+                throw S3Error(
+                    .invalidRequest,
+                    "Destination bucket must have versioning enabled; '\(location.name)' of rule '\(rule.id)' has not.")
+            }
+        }
+    }
+
+    private func located(_ rule: ReplicationRule, source: BucketName) throws(S3Error) -> BucketLocation {
+        let destination = rule.destination.bucket
+        guard destination != source else {
+            throw S3Error(
+                .invalidRequest,
+                "Destination bucket cannot be the same as the source bucket '\(source)' (rule '\(rule.id)').")
+        }
+        guard let location = locate(destination) else {
+            throw S3Error(
+                .invalidRequest, "Destination bucket must exist; there is no '\(destination)' (rule '\(rule.id)').")
+        }
+        return location
+    }
+}

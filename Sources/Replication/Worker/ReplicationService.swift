@@ -1,0 +1,94 @@
+package import Cluster
+package import Environment
+package import S3Model
+package import Storage
+import Synchronization
+
+/// Drains one region's outbox: a worker per destination region, woken by the store's signal the moment a version is
+/// committed (DESIGN §4, PUT and its replica).
+package final class ReplicationService: Sendable {
+    private let store: RegionStore
+    private let sender: ReplicaSender
+    private let limits: LinkLimits
+    private let random: any RandomSource
+    private let hooks: ReplicationHooks
+    private let workers = Mutex<[RegionName?: OutboxWorker]>([:])
+
+    /// - Parameters:
+    ///   - links: a link to every region, this one included when buckets of one region replicate to each other.
+    ///   - locate: where a bucket lives now, from memory; `nil` when no region has it.
+    package init(
+        region: RegionStore, links: [RegionName: any PeerLink],
+        locate: @escaping @Sendable (BucketName) -> BucketLocation?, time: any TimeSource, random: any RandomSource,
+        limits: LinkLimits = LinkLimits(), hooks: ReplicationHooks = ReplicationHooks()
+    ) {
+        store = region
+        sender = ReplicaSender(store: region, links: links, locate: locate, time: time)
+        self.limits = limits
+        self.random = random
+        self.hooks = hooks
+    }
+
+    package var counters: ReplicationCounters { hooks.counters }
+
+    /// The links that have had work since the start, by region.
+    package func conditions() -> [RegionName?: LinkCondition] {
+        workers.withLock { $0.mapValues { $0.condition } }
+    }
+
+    /// Runs until the task is cancelled or the store is closed. It is the one waiter on the store's `outboxSignal`.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            // A destination stays with its worker while it has entries, even if the bucket moves: only one worker at a
+            // time may drain it, and the sender looks up the region for every entry anyway.
+            var assigned: [BucketName: RegionName?] = [:]
+            while !Task.isCancelled {
+                do {
+                    dispatch(try store.outboxDestinations(), assigned: &assigned) { worker in
+                        group.addTask { await worker.run() }
+                    }
+                    await store.outboxSignal.wait()
+                } catch StorageError.closed {
+                    break
+                } catch {
+                    hooks.notice(.storeTrouble(reason: "reading the outbox: \(error)"))
+                    // Cancelled means stopping, which the loop sees.
+                    try? await sender.time.sleep(milliseconds: Int64(limits.storeRetry))
+                }
+            }
+            group.cancelAll()
+        }
+        workers.withLock { $0.removeAll() }
+    }
+
+    private func dispatch(
+        _ destinations: [BucketName], assigned: inout [BucketName: RegionName?], start: (OutboxWorker) -> Void
+    ) {
+        let waiting = Set(destinations)
+        assigned = assigned.filter { waiting.contains($0.key) }
+        var work: [RegionName?: [BucketName]] = [:]
+        for destination in destinations {
+            let peer = assigned[destination] ?? sender.locate(destination)?.region
+            assigned[destination] = .some(peer)
+            work[peer, default: []].append(destination)
+        }
+        for (peer, destinations) in work.sorted(by: { Self.precedes($0.key, $1.key) }) {
+            worker(for: peer, start: start).wake(destinations)
+        }
+    }
+
+    /// In a fixed order, so that a run can be repeated exactly.
+    private static func precedes(_ left: RegionName?, _ right: RegionName?) -> Bool {
+        guard let right else { return false }
+        guard let left else { return true }
+        return left < right
+    }
+
+    private func worker(for peer: RegionName?, start: (OutboxWorker) -> Void) -> OutboxWorker {
+        if let worker = workers.withLock({ $0[peer] }) { return worker }
+        let worker = OutboxWorker(peer: peer, sender: sender, limits: limits, random: random, hooks: hooks)
+        workers.withLock { $0[peer] = worker }
+        start(worker)
+        return worker
+    }
+}
