@@ -23,8 +23,9 @@ package protocol MetadataStore: Sendable {
 package enum ScanStep: Sendable {
     case next
     case stop
-    /// Go on at the first key that is not below this one (bytes), passing over everything between.
-    case seek(String)
+    /// Go on at the first key whose bytes are not below these, passing over everything between. Bytes and not a string:
+    /// the end of a common prefix need not be UTF-8.
+    case seek([UInt8])
 }
 
 package protocol MetadataReader {
@@ -38,19 +39,20 @@ package protocol MetadataReader {
     func inlineData(id: Int64) throws -> ByteBuffer?
 
     /// Visits the current version of every key that is an object (not a delete marker), in key order, from the first key
-    /// not below `start`.
-    func scanCurrentObjects(bucket: Int64, from start: String, _ visit: (ObjectVersion) throws -> ScanStep) throws
-    /// Visits all versions in key order, newest first within a key, starting at `start` (`nil` stamp: at the newest).
+    /// whose bytes are not below `start`.
+    func scanCurrentObjects(bucket: Int64, from start: [UInt8], _ visit: (ObjectVersion) throws -> ScanStep) throws
+    /// Visits all versions in key order, newest first within a key, from the first key not below
+    /// `start.key`; of exactly that key only versions with a stamp not above `start.stamp` (`nil`: all).
     func scanVersions(
-        bucket: Int64, from start: (key: String, stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep)
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep)
         throws
     /// Whether the bucket has no version and no upload.
     func isEmpty(bucket: Int64) throws -> Bool
 
     func upload(id: String) throws -> MultipartUpload?
-    /// Visits uploads in order of key, then id, from `start`.
+    /// Visits uploads in order of key, then id, from `start` (inclusive; an empty id is before all).
     func scanUploads(
-        bucket: Int64, from start: (key: String, id: String), _ visit: (MultipartUpload) throws -> ScanStep) throws
+        bucket: Int64, from start: (key: [UInt8], id: String), _ visit: (MultipartUpload) throws -> ScanStep) throws
     /// Parts with a number above `after`, in order.
     func parts(upload id: String, after: Int, limit: Int) throws -> [UploadedPart]
 
