@@ -1,0 +1,171 @@
+import NIOCore
+import S3Model
+
+/// Reads over one immutable copy of the tables, or over the working copy of a transaction.
+protocol InMemoryReading: MetadataReader {
+    var tables: InMemoryTables { get }
+}
+
+struct InMemorySnapshot: InMemoryReading {
+    let tables: InMemoryTables
+}
+
+extension InMemoryReading {
+    func buckets() throws -> [Bucket] {
+        tables.buckets.values.sorted { $0.name.rawValue < $1.name.rawValue }
+    }
+
+    func bucket(named name: BucketName) throws -> Bucket? { tables.buckets.values.first { $0.name == name } }
+
+    func newestVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
+        let bytes = Array(key.rawValue.utf8)
+        guard let row = tables.versions.first(from: VersionRowKey(bucket: bucket, key: bytes)),
+            row.key.bucket == bucket, row.key.key == bytes
+        else { return nil }
+        return row.value
+    }
+
+    func version(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> ObjectVersion? {
+        tables.versions[VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)]
+    }
+
+    func nullVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
+        let bytes = Array(key.rawValue.utf8)
+        var found: ObjectVersion?
+        tables.versions.scan(from: VersionRowKey(bucket: bucket, key: bytes)) { row, version in
+            guard row.bucket == bucket, row.key == bytes else { return .stop }
+            guard version.isNull else { return .next }
+            found = version
+            return .stop
+        }
+        return found
+    }
+
+    func inlineData(id: Int64) throws -> ByteBuffer? { tables.inlineData[id] }
+
+    func scanCurrentObjects(bucket: Int64, from start: [UInt8], _ visit: (ObjectVersion) throws -> ScanStep) throws {
+        var seen: [UInt8]?
+        try tables.versions.scan(from: VersionRowKey(bucket: bucket, key: start)) { row, version in
+            guard row.bucket == bucket else { return .stop }
+            // Only the first row of a key is its current version.
+            if seen == row.key { return .next }
+            seen = row.key
+            guard !version.isDeleteMarker else { return .next }
+            switch try visit(version) {
+            case .next: return .next
+            case .stop: return .stop
+            case .seek(let key): return .seek(VersionRowKey(bucket: bucket, key: key))
+            }
+        }
+    }
+
+    func scanVersions(
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep
+    ) throws {
+        try tables.versions.scan(from: VersionRowKey(bucket: bucket, key: start.key, stamp: start.stamp)) {
+            row, version in
+            guard row.bucket == bucket else { return .stop }
+            switch try visit(version) {
+            case .next: return .next
+            case .stop: return .stop
+            case .seek(let key): return .seek(VersionRowKey(bucket: bucket, key: key))
+            }
+        }
+    }
+
+    func isEmpty(bucket: Int64) throws -> Bool {
+        let version = tables.versions.first(from: VersionRowKey(bucket: bucket, key: []))
+        let upload = tables.uploadOrder.first(from: UploadRowKey(bucket: bucket, key: [], id: ""))
+        return version?.key.bucket != bucket && upload?.key.bucket != bucket
+    }
+
+    func upload(id: String) throws -> MultipartUpload? { tables.uploads[id] }
+
+    func scanUploads(
+        bucket: Int64, from start: (key: [UInt8], id: String), _ visit: (MultipartUpload) throws -> ScanStep
+    ) throws {
+        try tables.uploadOrder.scan(from: UploadRowKey(bucket: bucket, key: start.key, id: start.id)) { row, _ in
+            guard row.bucket == bucket, let upload = tables.uploads[row.id] else { return .stop }
+            switch try visit(upload) {
+            case .next: return .next
+            case .stop: return .stop
+            case .seek(let key): return .seek(UploadRowKey(bucket: bucket, key: key, id: ""))
+            }
+        }
+    }
+
+    func parts(upload id: String, after: Int, limit: Int) throws -> [UploadedPart] {
+        guard after < Int.max else { return [] }
+        var found: [UploadedPart] = []
+        tables.parts.scan(from: PartRowKey(upload: id, number: after + 1)) { row, part in
+            guard row.upload == id, found.count < limit else { return .stop }
+            found.append(part)
+            return .next
+        }
+        return found
+    }
+
+    func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry] {
+        guard after < Int64.max else { return [] }
+        var found: [OutboxEntry] = []
+        tables.outbox.scan(from: after + 1) { _, entry in
+            guard found.count < limit else { return .stop }
+            if entry.destination == destination, entry.notBefore <= time { found.append(entry) }
+            return .next
+        }
+        return found
+    }
+
+    func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
+        var earliest: Timestamp?
+        tables.outbox.forEach { _, entry in
+            guard entry.destination == destination else { return }
+            earliest = min(earliest ?? entry.notBefore, entry.notBefore)
+        }
+        return earliest
+    }
+
+    func outboxDestinations() throws -> [BucketName] {
+        var found: Set<BucketName> = []
+        tables.outbox.forEach { _, entry in found.insert(entry.destination) }
+        return found.sorted { $0.rawValue < $1.rawValue }
+    }
+
+    func outboxSummaries() throws -> [OutboxSummary] {
+        var summaries: [OutboxSummary] = []
+        tables.outbox.forEach { _, entry in
+            let index = summaries.firstIndex {
+                $0.bucket == entry.bucket && $0.destination == entry.destination && $0.ruleID == entry.ruleID
+            }
+            if let index {
+                summaries[index].pendingVersions += 1
+                summaries[index].pendingBytes += entry.bytes
+                summaries[index].oldest = min(summaries[index].oldest, entry.enqueued)
+                summaries[index].retrying += entry.attempts > 0 ? 1 : 0
+            } else {
+                summaries.append(
+                    OutboxSummary(
+                        bucket: entry.bucket, destination: entry.destination, ruleID: entry.ruleID, pendingVersions: 1,
+                        pendingBytes: entry.bytes, oldest: entry.enqueued, retrying: entry.attempts > 0 ? 1 : 0))
+            }
+        }
+        return summaries
+    }
+
+    func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {
+        tables.outboxByVersion[VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)]?.count ?? 0
+    }
+
+    func garbage(limit: Int) throws -> [BlobID] {
+        var found: [BlobID] = []
+        tables.garbage.scan(from: "") { id, _ in
+            guard found.count < limit else { return .stop }
+            found.append(BlobID(id))
+            return .next
+        }
+        return found
+    }
+
+    func isReferenced(blob: BlobID) throws -> Bool { tables.references[blob.rawValue] != nil }
+    func clockHighWater() throws -> VersionStamp { tables.clockHighWater }
+}

@@ -1,0 +1,88 @@
+import NIOCore
+import S3Model
+
+/// Orders versions by bucket, key bytes and then newest first, as listings want them.
+struct VersionRowKey: Comparable, Sendable {
+    var bucket: Int64
+    var key: [UInt8]
+    /// `nil` is before every version of the key.
+    var stamp: VersionStamp?
+
+    static func < (left: Self, right: Self) -> Bool {
+        if left.bucket != right.bucket { return left.bucket < right.bucket }
+        if left.key != right.key { return left.key.lexicographicallyPrecedes(right.key) }
+        switch (left.stamp, right.stamp) {
+        case (nil, .some): return true
+        case (.some(let left), .some(let right)): return right < left
+        default: return false
+        }
+    }
+}
+
+/// Orders uploads by bucket, key bytes and id.
+struct UploadRowKey: Comparable, Sendable {
+    var bucket: Int64
+    var key: [UInt8]
+    var id: String
+
+    static func < (left: Self, right: Self) -> Bool {
+        if left.bucket != right.bucket { return left.bucket < right.bucket }
+        if left.key != right.key { return left.key.lexicographicallyPrecedes(right.key) }
+        return left.id.utf8.lexicographicallyPrecedes(right.id.utf8)
+    }
+}
+
+struct PartRowKey: Comparable, Sendable {
+    var upload: String
+    var number: Int
+
+    static func < (left: Self, right: Self) -> Bool {
+        left.upload != right.upload ? left.upload < right.upload : left.number < right.number
+    }
+}
+
+/// The whole state of one in-memory metadata store, as a value: a transaction is a copy that replaces it, or does not.
+struct InMemoryTables: Sendable {
+    var buckets: [Int64: Bucket] = [:]
+    var versions = OrderedTable<VersionRowKey, ObjectVersion>()
+    var inlineData = OrderedTable<Int64, ByteBuffer>()
+    /// How many versions and parts refer to each blob.
+    var references = OrderedTable<String, Int>()
+    var garbage = OrderedTable<String, Bool>()
+    var uploads = OrderedTable<String, MultipartUpload>()
+    var uploadOrder = OrderedTable<UploadRowKey, Bool>()
+    var parts = OrderedTable<PartRowKey, UploadedPart>()
+    var outbox = OrderedTable<Int64, OutboxEntry>()
+    /// Outbox ids by the version they are about.
+    var outboxByVersion = OrderedTable<VersionRowKey, [Int64]>()
+    var nextBucket: Int64 = 1
+    var nextInlineData: Int64 = 1
+    var nextOutbox: Int64 = 1
+    var clockHighWater = VersionStamp.zero
+}
+
+extension InMemoryTables {
+    mutating func retain(_ data: ObjectData) {
+        guard case .blobs(let segments) = data else { return }
+        for segment in segments {
+            let id = segment.blob.rawValue
+            references[id] = (references[id] ?? 0) + 1
+            garbage[id] = nil
+        }
+    }
+
+    /// Takes one reference away. Blobs without any become garbage unless the caller takes them over.
+    mutating func release(_ data: ObjectData, toGarbage: Bool = true) {
+        switch data {
+        case .empty: break
+        case .inline(let id, _): inlineData[id] = nil
+        case .blobs(let segments):
+            for segment in segments {
+                let id = segment.blob.rawValue
+                let left = (references[id] ?? 1) - 1
+                references[id] = left > 0 ? left : nil
+                if left <= 0, toGarbage { garbage[id] = true }
+            }
+        }
+    }
+}

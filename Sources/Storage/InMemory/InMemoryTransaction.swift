@@ -1,0 +1,112 @@
+import NIOCore
+import S3Model
+
+/// A working copy of the tables that replaces them when the transaction commits. Used by one thread, under the store's
+/// lock; `@unchecked Sendable` is not needed because it never leaves the call.
+final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
+    private(set) var tables: InMemoryTables
+
+    init(_ tables: InMemoryTables) { self.tables = tables }
+
+    func insert(bucket: Bucket) throws -> Bucket {
+        var stored = bucket
+        stored.id = tables.nextBucket
+        tables.nextBucket += 1
+        tables.buckets[stored.id] = stored
+        return stored
+    }
+
+    func update(bucket: Bucket) throws { tables.buckets[bucket.id] = bucket }
+    func delete(bucket: Int64) throws { tables.buckets[bucket] = nil }
+
+    func insert(version: ObjectVersion, bucket: Int64) throws {
+        let row = rowKey(bucket: bucket, version.key, version.stamp)
+        if let content = version.object { tables.retain(content.data) }
+        if let replaced = tables.versions[row]?.object, replaced.data != version.object?.data {
+            tables.release(replaced.data)
+        }
+        tables.versions[row] = version
+        tables.clockHighWater = max(tables.clockHighWater, version.stamp, version.attributesStamp)
+    }
+
+    func update(version: ObjectVersion, bucket: Int64) throws {
+        let row = rowKey(bucket: bucket, version.key, version.stamp)
+        guard tables.versions[row] != nil else { return }
+        tables.versions[row] = version
+        tables.clockHighWater = max(tables.clockHighWater, version.attributesStamp)
+    }
+
+    func delete(version: ObjectVersion, bucket: Int64) throws {
+        let row = rowKey(bucket: bucket, version.key, version.stamp)
+        guard let stored = tables.versions[row] else { return }
+        if let content = stored.object { tables.release(content.data) }
+        tables.versions[row] = nil
+        for id in tables.outboxByVersion[row] ?? [] { tables.outbox[id] = nil }
+        tables.outboxByVersion[row] = nil
+    }
+
+    func insertInlineData(_ bytes: ByteBuffer) throws -> Int64 {
+        let id = tables.nextInlineData
+        tables.nextInlineData += 1
+        tables.inlineData[id] = bytes
+        return id
+    }
+
+    func insert(upload: MultipartUpload) throws {
+        tables.uploads[upload.id] = upload
+        tables.uploadOrder[rowKey(upload)] = true
+    }
+
+    func insert(part: UploadedPart, upload id: String) throws {
+        let row = PartRowKey(upload: id, number: part.number)
+        tables.retain(part.data)
+        if let replaced = tables.parts[row] { tables.release(replaced.data) }
+        tables.parts[row] = part
+    }
+
+    func delete(upload id: String, keeping: Set<Int>) throws {
+        guard let upload = tables.uploads[id] else { return }
+        for part in try parts(upload: id, after: 0, limit: Int.max) {
+            tables.release(part.data, toGarbage: !keeping.contains(part.number))
+            tables.parts[PartRowKey(upload: id, number: part.number)] = nil
+        }
+        tables.uploads[id] = nil
+        tables.uploadOrder[rowKey(upload)] = nil
+    }
+
+    func insert(outbox entry: OutboxEntry) throws {
+        var stored = entry
+        stored.id = tables.nextOutbox
+        tables.nextOutbox += 1
+        tables.outbox[stored.id] = stored
+        let row = rowKey(bucket: entry.bucket, entry.key, entry.stamp)
+        tables.outboxByVersion[row] = (tables.outboxByVersion[row] ?? []) + [stored.id]
+    }
+
+    func update(outbox entry: OutboxEntry) throws {
+        guard tables.outbox[entry.id] != nil else { return }
+        tables.outbox[entry.id] = entry
+    }
+
+    func delete(outbox id: Int64) throws {
+        guard let entry = tables.outbox[id] else { return }
+        tables.outbox[id] = nil
+        let row = rowKey(bucket: entry.bucket, entry.key, entry.stamp)
+        let left = (tables.outboxByVersion[row] ?? []).filter { $0 != id }
+        tables.outboxByVersion[row] = left.isEmpty ? nil : left
+    }
+
+    func delete(garbage: [BlobID]) throws { for blob in garbage { tables.garbage[blob.rawValue] = nil } }
+
+    func insert(garbage: [BlobID]) throws {
+        for blob in garbage where tables.references[blob.rawValue] == nil { tables.garbage[blob.rawValue] = true }
+    }
+
+    private func rowKey(bucket: Int64, _ key: ObjectKey, _ stamp: VersionStamp) -> VersionRowKey {
+        VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)
+    }
+
+    private func rowKey(_ upload: MultipartUpload) -> UploadRowKey {
+        UploadRowKey(bucket: upload.bucket, key: Array(upload.key.rawValue.utf8), id: upload.id)
+    }
+}

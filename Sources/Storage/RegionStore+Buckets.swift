@@ -1,0 +1,110 @@
+package import S3Model
+import Synchronization
+
+/// The buckets of a region, as one consistent copy in memory.
+struct BucketSnapshot: Sendable {
+    var byName: [BucketName: Bucket] = [:]
+    var byID: [Int64: Bucket] = [:]
+}
+
+extension RegionStore {
+    /// Throws `BucketAlreadyOwnedByYou` / `BucketAlreadyExists`.
+    package func createBucket(_ name: BucketName, owner: Owner) async throws -> Bucket {
+        let created = now
+        let bucket = try await metadata.write { transaction in
+            if let existing = try transaction.bucket(named: name) {
+                let isOwn = existing.owner.account == owner.account
+                throw S3Error(
+                    isOwn ? .bucketAlreadyOwnedByYou : .bucketAlreadyExists,
+                    fields: [S3Error.Field("BucketName", name.rawValue)])
+            }
+            return try transaction.insert(bucket: Bucket(name: name, owner: owner, created: created))
+        }
+        try refreshBuckets()
+        return bucket
+    }
+
+    /// From a snapshot in memory. Throws `NoSuchBucket` (with a `BucketName` field).
+    package func bucket(_ name: BucketName) throws(S3Error) -> Bucket {
+        guard let bucket = snapshot.withLock({ $0.byName[name] }) else { throw .noSuchBucket(name) }
+        return bucket
+    }
+
+    /// In name order.
+    package func listBuckets() -> [Bucket] {
+        snapshot.withLock { Array($0.byName.values) }
+            .sorted { $0.name.rawValue.utf8.lexicographicallyPrecedes($1.name.rawValue.utf8) }
+    }
+
+    /// Throws `BucketNotEmpty` when a version or an upload is left.
+    package func deleteBucket(_ name: BucketName) async throws {
+        try await metadata.write { transaction in
+            let bucket = try self.bucket(name, in: transaction)
+            guard try transaction.isEmpty(bucket: bucket.id) else {
+                throw S3Error(.bucketNotEmpty, fields: [S3Error.Field("BucketName", name.rawValue)])
+            }
+            try transaction.delete(bucket: bucket.id)
+        }
+        try refreshBuckets()
+    }
+
+    /// Throws `InvalidBucketState` when suspending with a replication configuration (spec/mrap.md §15.3).
+    package func setVersioning(_ state: VersioningState, bucket: BucketName) async throws {
+        try await change(bucket) { bucket in
+            if state == .unversioned, bucket.versioning != .unversioned {
+                throw S3Error(
+                    .illegalVersioningConfigurationException,
+                    "Versioning that was enabled once can be suspended but not removed.")
+            }
+            if state == .suspended, bucket.replication != nil {
+                throw S3Error(
+                    .invalidBucketState,
+                    "A replication configuration is present on this bucket, so you cannot change the versioning state. "
+                        + "To change the versioning state, first delete the replication configuration.")
+            }
+            bucket.versioning = state
+        }
+    }
+
+    /// `nil` removes the configuration; pending outbox rows of removed rules are dropped with it, and their versions
+    /// become FAILED (spec/mrap.md §15.8). Rows of disabled rules stay: disabling pauses.
+    package func setReplication(_ configuration: ReplicationConfiguration?, bucket: BucketName) async throws {
+        let changed = try await change(bucket) { bucket in
+            if configuration != nil, bucket.versioning != .enabled {
+                throw S3Error(
+                    .invalidRequest,
+                    "Versioning must be 'Enabled' on the bucket to apply a replication configuration")
+            }
+            bucket.replication = configuration
+        }
+        try await dropOutbox(of: changed)
+    }
+
+    package func setTags(_ tags: [Tag], bucket: BucketName) async throws {
+        try await change(bucket) { $0.tags = tags }
+    }
+
+    @discardableResult
+    private func change(_ name: BucketName, _ body: @escaping @Sendable (inout Bucket) throws -> Void) async throws
+        -> Bucket
+    {
+        let changed = try await metadata.write { transaction in
+            var bucket = try self.bucket(name, in: transaction)
+            try body(&bucket)
+            bucket.revision += 1
+            try transaction.update(bucket: bucket)
+            return bucket
+        }
+        try refreshBuckets()
+        return changed
+    }
+
+    /// Reads the buckets again. Under the lock, so that the last of several concurrent changes is what stays.
+    func refreshBuckets() throws {
+        try snapshot.withLock { snapshot in
+            let buckets = try metadata.read { try $0.buckets() }
+            snapshot.byName = Dictionary(buckets.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+            snapshot.byID = Dictionary(buckets.map { ($0.id, $0) }, uniquingKeysWith: { _, last in last })
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import NIOCore
+package import S3Model
+
+extension RegionStore {
+    /// Stores a version made elsewhere, verbatim but for its status (REPLICA) and where its bytes are. `body` is pulled
+    /// only when the version is not there yet. Idempotent by stamp; the clock observes the stamp.
+    ///
+    /// Throws `NoSuchBucket`, or `InvalidRequest` when the bucket's versioning is not enabled, `NoSuchVersion` when the
+    /// bytes are needed and there is no body, or `StorageError.corrupt` when the bytes do not match the record's size or
+    /// ETag. A replica of a version that was removed here for good is stored again.
+    package func applyReplica(_ version: ObjectVersion, bucket: BucketName, body: (any ByteSource)?) async throws
+        -> ApplyOutcome
+    {
+        clock.observe(version.stamp)
+        clock.observe(version.attributesStamp)
+        let known = try self.bucket(bucket)
+        try requireVersioning(known)
+        let existing = try metadata.read {
+            try $0.version(bucket: known.id, key: version.key, stamp: version.stamp)
+        }
+        let content: StagedContent
+        if existing != nil || version.isDeleteMarker {
+            content = StagedContent(size: 0, bytes: .memory(ByteBuffer()), digests: ContentDigests())
+        } else {
+            content = try await receive(version, body)
+        }
+        let crc = Self.inlineChecksum(of: content)
+        let outcome = try await writeAndNotify(taking: content) { transaction in
+            let bucket = try self.bucket(bucket, in: transaction)
+            try self.requireVersioning(bucket)
+            let outcome = try self.apply(
+                version, content, crc32c: crc, hasBytes: existing == nil, in: bucket, transaction)
+            return (outcome, false)
+        }
+        // Another delivery of the same version may have come first, with its own bytes.
+        if outcome != .applied { await discard(content) }
+        return outcome
+    }
+
+    private func requireVersioning(_ bucket: Bucket) throws {
+        guard bucket.versioning == .enabled else {
+            throw S3Error(
+                .invalidRequest, "Versioning must be 'Enabled' on the destination bucket \(bucket.name) of a replica.")
+        }
+    }
+
+    /// Pulls and checks the bytes of a version that is not here yet.
+    private func receive(_ version: ObjectVersion, _ body: (any ByteSource)?) async throws -> StagedContent {
+        guard let object = version.object else {
+            return StagedContent(size: 0, bytes: .memory(ByteBuffer()), digests: ContentDigests())
+        }
+        guard let source = body ?? (object.size == 0 ? BufferSource(ByteBuffer()) : nil) else {
+            throw S3Error.noSuchVersion(version.key, version.versionID)
+        }
+        let check = ReplicaCheck(object)
+        let content = try await stage(check.wrap(source), digests: check.plan)
+        if let problem = check.problem(with: content) {
+            await discard(content)
+            throw StorageError.corrupt(detail: "replica of \(version.versionID): \(problem)")
+        }
+        return content
+    }
+
+    private func apply(
+        _ version: ObjectVersion, _ content: StagedContent, crc32c: UInt32, hasBytes: Bool, in bucket: Bucket,
+        _ transaction: any MetadataTransaction
+    ) throws -> ApplyOutcome {
+        if let existing = try transaction.version(bucket: bucket.id, key: version.key, stamp: version.stamp) {
+            return try update(existing, from: version, in: bucket, transaction)
+        }
+        guard hasBytes else {
+            // Deleted between our look and this transaction; the sender brings the bytes on its next try.
+            throw S3Error.noSuchVersion(version.key, version.versionID)
+        }
+        if version.isNull, let null = try transaction.nullVersion(bucket: bucket.id, key: version.key) {
+            // A key has one null version; the later of two stays, in every region.
+            if null.stamp > version.stamp { return .unchanged }
+            try transaction.delete(version: null, bucket: bucket.id)
+        }
+        var replica = version
+        replica.replication = .replica
+        replica.isCurrent = false
+        if var object = version.object {
+            object.data = try Self.store(content, crc32c: crc32c, transaction)
+            replica.content = .object(object)
+        }
+        try transaction.insert(version: replica, bucket: bucket.id)
+        return .applied
+    }
+
+    /// Takes over later tags and metadata; everything else of a version never changes.
+    private func update(
+        _ existing: ObjectVersion, from incoming: ObjectVersion, in bucket: Bucket,
+        _ transaction: any MetadataTransaction
+    ) throws -> ApplyOutcome {
+        guard incoming.attributesStamp > existing.attributesStamp, var object = existing.object,
+            let changed = incoming.object
+        else { return .unchanged }
+        object.tags = changed.tags
+        object.metadata = changed.metadata
+        var updated = existing
+        updated.content = .object(object)
+        updated.attributesStamp = incoming.attributesStamp
+        try transaction.update(version: updated, bucket: bucket.id)
+        return .updated
+    }
+}
