@@ -30,7 +30,7 @@ let sources: [Target] = [
     .target(name: "Environment"),
     .target(name: "SQLite", dependencies: ["CSQLite"]),
     .target(name: "S3Model", dependencies: ["CChecksums", crypto]),
-    .target(name: "SigV4", dependencies: ["S3Model", crypto]),
+    .target(name: "SigV4", dependencies: ["S3Model", crypto] + nio("NIOCore")),
     .target(name: "Telemetry", dependencies: [logging]),
     // L1
     .target(name: "Policy", dependencies: ["S3Model"]),
@@ -72,7 +72,8 @@ let tests: [Target] = [
     .testTarget(name: "EnvironmentTests", dependencies: ["Environment"]),
     .testTarget(name: "SQLiteTests", dependencies: ["SQLite"]),
     .testTarget(name: "S3ModelTests", dependencies: ["S3Model", "CChecksums"]),
-    .testTarget(name: "SigV4Tests", dependencies: ["SigV4", crypto], resources: [.copy("Vectors")]),
+    .testTarget(
+        name: "SigV4Tests", dependencies: ["SigV4", "S3Model", crypto] + nio("NIOCore"), resources: [.copy("Vectors")]),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "PolicyTests", dependencies: ["Policy"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Environment"] + nio("NIOCore")),
