@@ -1,0 +1,157 @@
+/// What `/-/status` tells, as plain values; also what `meridian status` reads. Numbers about replication come from the
+/// outbox itself, so they are exact.
+package struct StatusReport: Sendable, Codable, Hashable {
+    /// The version of this form of report.
+    package static let currentVersion = 1
+
+    package struct Region: Sendable, Codable, Hashable {
+        package var name: String
+        package var isHome: Bool
+        /// Whether its store answers.
+        package var isHealthy: Bool
+        package var buckets: Int
+        /// Why it is not healthy, in words.
+        package var detail: String?
+        package var latitude: Double?
+        package var longitude: Double?
+
+        package init(
+            name: String, isHome: Bool, isHealthy: Bool, buckets: Int, detail: String? = nil, latitude: Double? = nil,
+            longitude: Double? = nil
+        ) {
+            self.name = name
+            self.isHome = isHome
+            self.isHealthy = isHealthy
+            self.buckets = buckets
+            self.detail = detail
+            self.latitude = latitude
+            self.longitude = longitude
+        }
+    }
+
+    package struct Route: Sendable, Codable, Hashable {
+        package var bucket: String
+        package var region: String
+        /// 0...100; 0 is passive.
+        package var trafficDial: Int
+
+        package init(bucket: String, region: String, trafficDial: Int) {
+            self.bucket = bucket
+            self.region = region
+            self.trafficDial = trafficDial
+        }
+    }
+
+    package struct AccessPoint: Sendable, Codable, Hashable {
+        package var name: String
+        package var alias: String
+        package var account: String
+        /// As S3 Control has it: READY, CREATING, DELETING …
+        package var status: String
+        package var routes: [Route]
+
+        package init(name: String, alias: String, account: String, status: String, routes: [Route]) {
+            self.name = name
+            self.alias = alias
+            self.account = account
+            self.status = status
+            self.routes = routes
+        }
+    }
+
+    /// What waits from one bucket to another.
+    package struct Replication: Sendable, Codable, Hashable {
+        package var sourceRegion: String
+        package var sourceBucket: String
+        package var destination: String
+        package var pendingVersions: Int64
+        package var pendingBytes: Int64
+        /// Age of the oldest waiting version; what would be lost if the source were lost now.
+        package var oldestAgeMilliseconds: Int64
+        /// Waiting versions that have failed at least once.
+        package var retrying: Int64
+
+        package init(
+            sourceRegion: String, sourceBucket: String, destination: String, pendingVersions: Int64,
+            pendingBytes: Int64, oldestAgeMilliseconds: Int64, retrying: Int64
+        ) {
+            self.sourceRegion = sourceRegion
+            self.sourceBucket = sourceBucket
+            self.destination = destination
+            self.pendingVersions = pendingVersions
+            self.pendingBytes = pendingBytes
+            self.oldestAgeMilliseconds = oldestAgeMilliseconds
+            self.retrying = retrying
+        }
+    }
+
+    /// Since the process started.
+    package struct Operation: Sendable, Codable, Hashable {
+        package var name: String
+        package var count: UInt64
+        package var clientErrors: UInt64
+        package var serverErrors: UInt64
+        /// Upper bounds of histogram buckets.
+        package var p50Milliseconds: Double?
+        package var p99Milliseconds: Double?
+
+        package init(
+            name: String, count: UInt64, clientErrors: UInt64, serverErrors: UInt64, p50Milliseconds: Double?,
+            p99Milliseconds: Double?
+        ) {
+            self.name = name
+            self.count = count
+            self.clientErrors = clientErrors
+            self.serverErrors = serverErrors
+            self.p50Milliseconds = p50Milliseconds
+            self.p99Milliseconds = p99Milliseconds
+        }
+    }
+
+    package var version: Int
+    /// For example `meridian 0.1.0`.
+    package var server: String
+    package var uptimeMilliseconds: Int64
+    package var listeners: [String]
+    package var regions: [Region]
+    package var accessPoints: [AccessPoint]
+    /// Only pairs for which something waits.
+    package var replication: [Replication]
+    package var operations: [Operation]
+
+    package init(
+        server: String, uptimeMilliseconds: Int64, listeners: [String], regions: [Region],
+        accessPoints: [AccessPoint], replication: [Replication], operations: [Operation]
+    ) {
+        version = Self.currentVersion
+        self.server = server
+        self.uptimeMilliseconds = uptimeMilliseconds
+        self.listeners = listeners
+        self.regions = regions
+        self.accessPoints = accessPoints
+        self.replication = replication
+        self.operations = operations
+    }
+
+    /// Every region's store answers. Replication that is behind is work, not illness.
+    package var isHealthy: Bool { !regions.isEmpty && regions.allSatisfy(\.isHealthy) }
+
+    /// What a person should look at, in plain sentences.
+    package var attention: [String] {
+        var out = regions.filter { !$0.isHealthy }.map {
+            "Region \($0.name) is not healthy: \($0.detail ?? "unknown")."
+        }
+        for item in replication where item.retrying > 0 {
+            out.append(
+                "Replication from \(item.sourceBucket) to \(item.destination) is being retried for \(item.retrying) "
+                    + (item.retrying == 1 ? "version." : "versions."))
+        }
+        return out
+    }
+}
+
+/// Where the console takes its report from; the composition implements it.
+package protocol StatusSource: Sendable {
+    /// The state now. Must not fail: what cannot be read is said in the report.
+    func statusReport() async -> StatusReport
+}
