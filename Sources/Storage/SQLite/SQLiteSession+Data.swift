@@ -1,0 +1,97 @@
+import NIOCore
+import S3Model
+import SQLite
+
+// Where bytes are, who refers to them, and which of them nobody does.
+
+extension SQLiteSession {
+    func inlineData(id: Int64) throws -> ByteBuffer? {
+        try connection.first("SELECT bytes FROM inline_data WHERE id = ?1") {
+            try $0.bind(1, id)
+        } row: { row in
+            row.withBlob(0) { ByteBuffer(bytes: $0) }
+        }
+    }
+
+    func insertInlineData(_ bytes: ByteBuffer) throws -> Int64 {
+        try bytes.withUnsafeReadableBytes { raw in
+            try connection.run("INSERT INTO inline_data (bytes) VALUES (?1)") { try $0.bind(1, unownedBlob: raw) }
+        }
+        return connection.lastInsertRowID
+    }
+
+    func addReferences(to data: ObjectData) throws {
+        guard case .blobs(let segments) = data else { return }
+        for segment in segments {
+            try connection.run(
+                "INSERT INTO blob_refs (blob, count) VALUES (?1, 1) ON CONFLICT DO UPDATE SET count = count + 1"
+            ) { try $0.bind(1, text: segment.blob.rawValue) }
+            try forget(garbage: segment.blob)
+        }
+    }
+
+    /// Takes one reference from each blob; those without any become garbage. Inline bytes go, unless `kept` is the same
+    /// data.
+    func release(_ data: ObjectData, keeping kept: ObjectData = .empty) throws {
+        switch data {
+        case .empty: break
+        case .inline(let id, _):
+            if case .inline(id, _) = kept { return }
+            try connection.run("DELETE FROM inline_data WHERE id = ?1") { try $0.bind(1, id) }
+        case .blobs(let segments):
+            for segment in segments where try dropReference(to: segment.blob) { try add(garbage: segment.blob) }
+        }
+    }
+
+    /// Takes one reference from each blob and leaves the rest to the caller, who is about to refer to them.
+    func handOver(_ data: ObjectData) throws {
+        guard case .blobs(let segments) = data else { return }
+        for segment in segments { _ = try dropReference(to: segment.blob) }
+    }
+
+    /// Returns whether that was the last one.
+    private func dropReference(to blob: BlobID) throws -> Bool {
+        try connection.run("UPDATE blob_refs SET count = count - 1 WHERE blob = ?1") {
+            try $0.bind(1, text: blob.rawValue)
+        }
+        try connection.run("DELETE FROM blob_refs WHERE blob = ?1 AND count <= 0") {
+            try $0.bind(1, text: blob.rawValue)
+        }
+        return connection.changes > 0
+    }
+
+    func isReferenced(blob: BlobID) throws -> Bool {
+        try connection.first("SELECT 1 FROM blob_refs WHERE blob = ?1") {
+            try $0.bind(1, text: blob.rawValue)
+        } row: { _ in
+            true
+        } ?? false
+    }
+
+    // MARK: Garbage
+
+    func garbage(limit: Int) throws -> [BlobID] {
+        try connection.all("SELECT blob FROM garbage ORDER BY blob LIMIT ?1") {
+            try $0.bind(1, Int64(max(0, limit)))
+        } row: {
+            BlobID($0.text(0))
+        }
+    }
+
+    /// Blobs that something refers to are passed over: bytes in use are never given up.
+    func insert(garbage: [BlobID]) throws {
+        for blob in garbage where try !isReferenced(blob: blob) { try add(garbage: blob) }
+    }
+
+    func delete(garbage: [BlobID]) throws {
+        for blob in garbage { try forget(garbage: blob) }
+    }
+
+    private func add(garbage blob: BlobID) throws {
+        try connection.run("INSERT OR IGNORE INTO garbage (blob) VALUES (?1)") { try $0.bind(1, text: blob.rawValue) }
+    }
+
+    private func forget(garbage blob: BlobID) throws {
+        try connection.run("DELETE FROM garbage WHERE blob = ?1") { try $0.bind(1, text: blob.rawValue) }
+    }
+}

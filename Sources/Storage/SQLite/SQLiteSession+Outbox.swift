@@ -1,0 +1,136 @@
+import S3Model
+import SQLite
+
+extension SQLiteSession {
+    func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry] {
+        try connection.all(
+            """
+            SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
+            FROM outbox INDEXED BY outbox_by_destination
+            WHERE destination = ?1 AND id > ?2 AND not_before <= ?3 ORDER BY id LIMIT ?4
+            """
+        ) {
+            try $0.bind(1, text: destination.rawValue)
+            try $0.bind(2, after)
+            try $0.bind(3, time.milliseconds)
+            try $0.bind(4, Int64(max(0, limit)))
+        } row: {
+            try entry(in: $0)
+        }
+    }
+
+    private func entry(in row: Statement) throws -> OutboxEntry {
+        let id = row.int64(0)
+        guard let stamp = row.withBlob(3, { VersionStamp(bytes: $0) }),
+            let kind = UInt8(exactly: row.int64(4)).flatMap(OutboxEntry.Kind.init(rawValue:)),
+            let destination = BucketName(row.text(5))
+        else {
+            throw StorageError.corrupt(detail: "The outbox entry \(id) has a stamp, kind or destination that is none")
+        }
+        var entry = OutboxEntry(
+            bucket: row.int64(1), key: ObjectKey(stored: row.text(2)), stamp: stamp, kind: kind,
+            destination: destination, ruleID: row.text(6), bytes: row.int64(7),
+            enqueued: Timestamp(milliseconds: row.int64(8)))
+        entry.id = id
+        entry.attempts = Int(row.int64(9))
+        entry.notBefore = Timestamp(milliseconds: row.int64(10))
+        entry.lastError = row.isNull(11) ? nil : row.text(11)
+        return entry
+    }
+
+    func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
+        try connection.first(
+            "SELECT not_before FROM outbox WHERE destination = ?1 ORDER BY not_before LIMIT 1"
+        ) {
+            try $0.bind(1, text: destination.rawValue)
+        } row: {
+            Timestamp(milliseconds: $0.int64(0))
+        }
+    }
+
+    func outboxDestinations() throws -> [BucketName] {
+        try connection.all("SELECT DISTINCT destination FROM outbox_totals ORDER BY destination") { row in
+            try destination(in: row, column: 0)
+        }
+    }
+
+    func outboxSummaries() throws -> [OutboxSummary] {
+        try connection.all(
+            """
+            SELECT bucket, destination, rule, versions, bytes, retrying,
+                (SELECT min(enqueued) FROM outbox
+                 WHERE outbox.bucket = totals.bucket AND outbox.destination = totals.destination
+                    AND outbox.rule = totals.rule)
+            FROM outbox_totals AS totals ORDER BY bucket, destination, rule
+            """
+        ) { row in
+            OutboxSummary(
+                bucket: row.int64(0), destination: try destination(in: row, column: 1), ruleID: row.text(2),
+                pendingVersions: row.int64(3), pendingBytes: row.int64(4),
+                oldest: Timestamp(milliseconds: row.int64(6)), retrying: row.int64(5))
+        }
+    }
+
+    private func destination(in row: Statement, column: Int32) throws -> BucketName {
+        guard let name = BucketName(row.text(column)) else {
+            throw StorageError.corrupt(detail: "\(row.text(column).debugDescription) is stored as a destination")
+        }
+        return name
+    }
+
+    func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {
+        try connection.first("SELECT count(*) FROM outbox WHERE bucket = ?1 AND key = ?2 AND stamp = ?3") {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+            try $0.bind(3, blob: stamp.bytes)
+        } row: {
+            Int($0.int64(0))
+        } ?? 0
+    }
+
+    // MARK: Writing
+
+    func insert(outbox entry: OutboxEntry) throws {
+        try connection.run(
+            """
+            INSERT INTO outbox
+                (bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            """
+        ) {
+            try $0.bind(1, entry.bucket)
+            try $0.bind(2, bytesOf: entry.key.rawValue)
+            try $0.bind(3, blob: entry.stamp.bytes)
+            try $0.bind(4, Int64(entry.kind.rawValue))
+            try $0.bind(5, text: entry.destination.rawValue)
+            try $0.bind(6, text: entry.ruleID)
+            try $0.bind(7, entry.bytes)
+            try $0.bind(8, entry.enqueued.milliseconds)
+            try $0.bind(9, Int64(entry.attempts))
+            try $0.bind(10, entry.notBefore.milliseconds)
+            try $0.bind(11, optionalText: entry.lastError)
+        }
+    }
+
+    /// Only what changes between tries: attempts, `notBefore` and the last error. An entry that is gone stays gone.
+    func update(outbox entry: OutboxEntry) throws {
+        try connection.run("UPDATE outbox SET attempts = ?2, not_before = ?3, last_error = ?4 WHERE id = ?1") {
+            try $0.bind(1, entry.id)
+            try $0.bind(2, Int64(entry.attempts))
+            try $0.bind(3, entry.notBefore.milliseconds)
+            try $0.bind(4, optionalText: entry.lastError)
+        }
+    }
+
+    func delete(outbox id: Int64) throws {
+        try connection.run("DELETE FROM outbox WHERE id = ?1") { try $0.bind(1, id) }
+    }
+
+    func deleteOutbox(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws {
+        try connection.run("DELETE FROM outbox WHERE bucket = ?1 AND key = ?2 AND stamp = ?3") {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+            try $0.bind(3, blob: stamp.bytes)
+        }
+    }
+}

@@ -1,0 +1,289 @@
+import S3Model
+import SQLite
+
+// MARK: Reading single versions
+
+extension SQLiteSession {
+    func newestVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
+        let current = try connection.first(
+            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2"
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        } row: {
+            try version(in: $0, isCurrent: true)
+        }
+        return try current ?? newestOther(bucket: bucket, key: key)
+    }
+
+    /// The newest version outside `current_objects`; current when the key has no current object.
+    private func newestOther(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
+        try connection.first(
+            """
+            SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1 AND key = ?2
+            ORDER BY stamp DESC LIMIT 1
+            """
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        } row: {
+            try version(in: $0, isCurrent: true)
+        }
+    }
+
+    func version(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> ObjectVersion? {
+        try locate(bucket: bucket, key: key, stamp: stamp)?.version
+    }
+
+    func nullVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
+        let current = try connection.first(
+            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND is_null = 1"
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        } row: {
+            try version(in: $0, isCurrent: true)
+        }
+        if let current { return current }
+        let other = try connection.first(
+            """
+            SELECT key, stamp, record, large FROM other_versions
+            WHERE bucket = ?1 AND key = ?2 AND is_null = 1 ORDER BY stamp DESC LIMIT 1
+            """
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        } row: {
+            try version(in: $0, isCurrent: false)
+        }
+        guard var found = other else { return nil }
+        found.isCurrent = try newestStamp(bucket: bucket, key: key) == found.stamp
+        return found
+    }
+
+    /// The greatest stamp of a key, delete markers included.
+    func newestStamp(bucket: Int64, key: ObjectKey) throws -> VersionStamp? {
+        try currentStamp(bucket: bucket, key: key) ?? newestOtherStamp(bucket: bucket, key: key)
+    }
+
+    private func currentStamp(bucket: Int64, key: ObjectKey) throws -> VersionStamp? {
+        try connection.first("SELECT stamp FROM current_objects WHERE bucket = ?1 AND key = ?2") {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        } row: {
+            try stamp(in: $0, column: 0)
+        }
+    }
+
+    private func newestOtherStamp(bucket: Int64, key: ObjectKey) throws -> VersionStamp? {
+        try connection.first(
+            "SELECT stamp FROM other_versions WHERE bucket = ?1 AND key = ?2 ORDER BY stamp DESC LIMIT 1"
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        } row: {
+            try stamp(in: $0, column: 0)
+        }
+    }
+
+    /// Where a version is stored.
+    private struct Location {
+        var version: ObjectVersion
+        var isInCurrentObjects: Bool
+        /// The row in `large_records`, if its record is there.
+        var large: Int64?
+    }
+
+    private func locate(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Location? {
+        func bind(_ statement: Statement) throws {
+            try statement.bind(1, bucket)
+            try statement.bind(2, bytesOf: key.rawValue)
+            try statement.bind(3, blob: stamp.bytes)
+        }
+        let current = try connection.first(
+            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
+        ) {
+            Location(
+                version: try version(in: $0, isCurrent: true), isInCurrentObjects: true,
+                large: $0.isNull(3) ? nil : $0.int64(3))
+        }
+        if let current { return current }
+        let other = try connection.first(
+            "SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
+        ) {
+            Location(
+                version: try version(in: $0, isCurrent: false), isInCurrentObjects: false,
+                large: $0.isNull(3) ? nil : $0.int64(3))
+        }
+        guard var found = other else { return nil }
+        found.version.isCurrent = try newestStamp(bucket: bucket, key: key) == stamp
+        return found
+    }
+
+    /// The version in a row of `key, stamp, record, large`.
+    func version(in row: Statement, isCurrent: Bool) throws -> ObjectVersion {
+        let key = ObjectKey(stored: row.text(0))
+        let stamp = try stamp(in: row, column: 1)
+        var found = try withRecord(in: row) { bytes in
+            try decoding("version \(VersionID.stamp(stamp)) of \(key.rawValue.debugDescription)") {
+                () throws(RecordError) in try VersionRecord.decode(bytes, key: key, stamp: stamp)
+            }
+        }
+        found.isCurrent = isCurrent
+        return found
+    }
+
+    private func withRecord<Result>(in row: Statement, _ body: (UnsafeRawBufferPointer) throws -> Result) throws
+        -> Result
+    {
+        guard !row.isNull(3) else { return try row.withBlob(2, body) }
+        let large = row.int64(3)
+        let result = try connection.first("SELECT record FROM large_records WHERE id = ?1") {
+            try $0.bind(1, large)
+        } row: {
+            try $0.withBlob(0, body)
+        }
+        guard let result else { throw StorageError.corrupt(detail: "The large record \(large) is missing") }
+        return result
+    }
+
+    private func stamp(in row: Statement, column: Int32) throws -> VersionStamp {
+        try row.withBlob(column) { bytes in
+            guard let stamp = VersionStamp(bytes: bytes) else {
+                throw StorageError.corrupt(detail: "A stamp has \(bytes.count) bytes instead of 16")
+            }
+            return stamp
+        }
+    }
+}
+
+// MARK: Writing
+
+extension SQLiteSession {
+    /// Records above this many bytes go to `large_records` (multipart objects, much metadata).
+    private static let largeRecordSize = 640
+
+    func insert(version: ObjectVersion, bucket: Int64) throws {
+        // New references first, so that data that old and new row share is never without one.
+        try addReferences(to: version.object?.data ?? .empty)
+        if let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) {
+            try removeRow(old, bucket: bucket)
+            try release(old.version.object?.data ?? .empty, keeping: version.object?.data ?? .empty)
+        }
+        let current = try currentStamp(bucket: bucket, key: version.key)
+        let newest = try current ?? newestOtherStamp(bucket: bucket, key: version.key)
+        let isNewest = newest.map { $0 < version.stamp } ?? true
+        if isNewest, current != nil { try retireCurrent(bucket: bucket, key: version.key) }
+        if isNewest, !version.isDeleteMarker {
+            try connection.run(
+                """
+                INSERT INTO current_objects (bucket, key, stamp, is_null, record, large)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                """
+            ) { try bind(version, bucket: bucket, to: $0) }
+        } else {
+            try connection.run(
+                """
+                INSERT INTO other_versions (bucket, key, stamp, is_null, record, large, is_delete_marker)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                """
+            ) {
+                try bind(version, bucket: bucket, to: $0)
+                try $0.bind(7, version.isDeleteMarker ? 1 : 0)
+            }
+        }
+        try raiseHighWater(to: version)
+    }
+
+    func update(version: ObjectVersion, bucket: Int64) throws {
+        guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else {
+            throw StorageError.io(operation: "update", detail: "the version \(version.versionID) is not there")
+        }
+        var changed = version
+        if case .object(var content) = version.content, let data = old.version.object?.data {
+            content.data = data
+            changed.content = .object(content)
+        }
+        if let large = old.large { try deleteLargeRecord(large) }
+        let sql: StaticString =
+            old.isInCurrentObjects
+            ? "UPDATE current_objects SET is_null = ?4, record = ?5, large = ?6 WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
+            : "UPDATE other_versions SET is_null = ?4, record = ?5, large = ?6 WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
+        try connection.run(sql) { try bind(changed, bucket: bucket, to: $0) }
+        try raiseHighWater(to: version)
+    }
+
+    func delete(version: ObjectVersion, bucket: Int64) throws {
+        guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
+        try removeRow(old, bucket: bucket)
+        try release(old.version.object?.data ?? .empty)
+        try deleteOutbox(bucket: bucket, key: version.key, stamp: version.stamp)
+        try promoteNewest(bucket: bucket, key: version.key)
+    }
+
+    /// Binds bucket, key, stamp, is_null, record and large as parameters 1 to 6.
+    private func bind(_ version: ObjectVersion, bucket: Int64, to statement: Statement) throws {
+        try statement.bind(1, bucket)
+        try statement.bind(2, bytesOf: version.key.rawValue)
+        try statement.bind(3, blob: version.stamp.bytes)
+        try statement.bind(4, version.isNull ? 1 : 0)
+        let record = VersionRecord.encode(version)
+        guard record.count > Self.largeRecordSize else { return try statement.bind(5, blob: record) }
+        try connection.run("INSERT INTO large_records (record) VALUES (?1)") { try $0.bind(1, blob: record) }
+        try statement.bind(6, connection.lastInsertRowID)
+    }
+
+    private func removeRow(_ location: Location, bucket: Int64) throws {
+        if let large = location.large { try deleteLargeRecord(large) }
+        let sql: StaticString =
+            location.isInCurrentObjects
+            ? "DELETE FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
+            : "DELETE FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
+        try connection.run(sql) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: location.version.key.rawValue)
+            try $0.bind(3, blob: location.version.stamp.bytes)
+        }
+    }
+
+    private func deleteLargeRecord(_ id: Int64) throws {
+        try connection.run("DELETE FROM large_records WHERE id = ?1") { try $0.bind(1, id) }
+    }
+
+    /// The current object is no longer the newest version.
+    private func retireCurrent(bucket: Int64, key: ObjectKey) throws {
+        try connection.run(
+            """
+            INSERT INTO other_versions (bucket, key, stamp, is_null, is_delete_marker, record, large)
+            SELECT bucket, key, stamp, is_null, 0, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2
+            """
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        }
+        try connection.run("DELETE FROM current_objects WHERE bucket = ?1 AND key = ?2") {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+        }
+    }
+
+    /// After a removal: when the key has no current object and the newest version left is an object, it becomes current.
+    private func promoteNewest(bucket: Int64, key: ObjectKey) throws {
+        guard try currentStamp(bucket: bucket, key: key) == nil,
+            let newest = try newestOtherStamp(bucket: bucket, key: key)
+        else { return }
+        func bind(_ statement: Statement) throws {
+            try statement.bind(1, bucket)
+            try statement.bind(2, bytesOf: key.rawValue)
+            try statement.bind(3, blob: newest.bytes)
+        }
+        try connection.run(
+            """
+            INSERT INTO current_objects (bucket, key, stamp, is_null, record, large)
+            SELECT bucket, key, stamp, is_null, record, large FROM other_versions
+            WHERE bucket = ?1 AND key = ?2 AND stamp = ?3 AND is_delete_marker = 0
+            """, bind)
+        guard connection.changes > 0 else { return }
+        try connection.run("DELETE FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind)
+    }
+}
