@@ -2,7 +2,7 @@ import S3Model
 import SQLite
 
 extension SQLiteSession {
-    func scanCurrentObjects(bucket: Int64, from start: String, _ visit: (ObjectVersion) throws -> ScanStep) throws {
+    func scanCurrentObjects(bucket: Int64, from start: [UInt8], _ visit: (ObjectVersion) throws -> ScanStep) throws {
         try connection.withStatement(
             """
             SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key
@@ -10,12 +10,12 @@ extension SQLiteSession {
         ) { statement in
             var cursor = KeyCursor(statement)
             try statement.bind(1, bucket)
-            try cursor.open(at: Array(start.utf8))
+            try cursor.open(at: start)
             while let key = cursor.key {
                 switch try visit(version(in: statement, isCurrent: true)) {
                 case .next: try cursor.advance()
                 case .stop: return
-                case .seek(let target): try cursor.advance(past: key, to: Array(target.utf8))
+                case .seek(let target): try cursor.advance(past: key, to: target)
                 }
             }
         }
@@ -23,17 +23,17 @@ extension SQLiteSession {
 
     /// Merges the two tables by key. Within a key the current object, if there is one, is the newest version.
     func scanVersions(
-        bucket: Int64, from start: (key: String, stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep
     ) throws {
-        if let stamp = start.stamp, let key = ObjectKey(start.key) {
+        if let stamp = start.stamp, let text = String(validating: start.key, as: UTF8.self), let key = ObjectKey(text) {
             switch try scanVersions(ofKey: key, bucket: bucket, from: stamp, visit) {
             case .stop: return
             // The least key above this one.
-            case .next: try mergeVersions(bucket: bucket, from: Array(start.key.utf8) + [0], visit)
-            case .seek(let target): try mergeVersions(bucket: bucket, from: Array(target.utf8), visit)
+            case .next: try mergeVersions(bucket: bucket, from: start.key + [0], visit)
+            case .seek(let target): try mergeVersions(bucket: bucket, from: target, visit)
             }
         } else {
-            try mergeVersions(bucket: bucket, from: Array(start.key.utf8), visit)
+            try mergeVersions(bucket: bucket, from: start.key, visit)
         }
     }
 
@@ -41,7 +41,7 @@ extension SQLiteSession {
     private func scanVersions(
         ofKey key: ObjectKey, bucket: Int64, from stamp: VersionStamp, _ visit: (ObjectVersion) throws -> ScanStep
     ) throws -> ScanStep {
-        func isPast(_ target: String) -> Bool { key.rawValue.utf8.lexicographicallyPrecedes(target.utf8) }
+        func isPast(_ target: [UInt8]) -> Bool { key.rawValue.utf8.lexicographicallyPrecedes(target) }
         let newest = try newestVersion(bucket: bucket, key: key)
         if let newest, !newest.isDeleteMarker, newest.stamp <= stamp {
             switch try visit(newest) {
@@ -114,10 +114,9 @@ extension SQLiteSession {
             last = key
             switch step {
             case .stop: return
-            case .seek(let target) where key.lexicographicallyPrecedes(target.utf8):
-                let bytes = Array(target.utf8)
-                try current.seek(to: bytes)
-                try other.seek(to: bytes)
+            case .seek(let target) where key.lexicographicallyPrecedes(target):
+                try current.seek(to: target)
+                try other.seek(to: target)
             case .next, .seek: if isFromCurrent { try current.advance() } else { try other.advance() }
             }
         }

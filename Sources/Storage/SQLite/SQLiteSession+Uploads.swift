@@ -11,10 +11,10 @@ extension SQLiteSession {
     }
 
     func scanUploads(
-        bucket: Int64, from start: (key: String, id: String), _ visit: (MultipartUpload) throws -> ScanStep
+        bucket: Int64, from start: (key: [UInt8], id: String), _ visit: (MultipartUpload) throws -> ScanStep
     ) throws {
         // Two ranges, because SQLite does not use a row value's second column to enter the index.
-        let key = Array(start.key.utf8)
+        let key = start.key
         let rest: ScanStep = try connection.withStatement(
             """
             SELECT key, id, bucket, record FROM uploads WHERE bucket = ?1 AND key = ?2 AND id >= ?3 ORDER BY id
@@ -26,7 +26,7 @@ extension SQLiteSession {
             while try statement.step() {
                 switch try visit(upload(in: statement)) {
                 case .stop: return .stop
-                case .seek(let target) where key.lexicographicallyPrecedes(target.utf8): return .seek(target)
+                case .seek(let target) where key.lexicographicallyPrecedes(target): return .seek(target)
                 case .next, .seek: break
                 }
             }
@@ -36,7 +36,7 @@ extension SQLiteSession {
         case .stop: return
         // The least key above this one.
         case .next: try scanUploads(bucket: bucket, from: key + [0], visit)
-        case .seek(let target): try scanUploads(bucket: bucket, from: Array(target.utf8), visit)
+        case .seek(let target): try scanUploads(bucket: bucket, from: target, visit)
         }
     }
 
@@ -53,7 +53,7 @@ extension SQLiteSession {
                 switch try visit(upload(in: statement)) {
                 case .next: try cursor.advance()
                 case .stop: return
-                case .seek(let target): try cursor.advance(past: key, to: Array(target.utf8))
+                case .seek(let target): try cursor.advance(past: key, to: target)
                 }
             }
         }
