@@ -121,7 +121,7 @@ extension AccessPointRegistry {
     func operation(_ record: RequestRecord) -> AsyncOperation {
         AsyncOperation(
             requestTokenARN: arn(of: record), created: record.created, parameters: record.parameters,
-            status: record.status, regions: record.regions, failure: record.failure)
+            status: record.status, regions: record.status.isFinal ? record.regions : [], failure: record.failure)
     }
 
     func arn(of record: RequestRecord) -> String {

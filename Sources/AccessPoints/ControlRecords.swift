@@ -146,6 +146,11 @@ struct RequestRecord: ControlRecordValue {
     var failure: AsyncOperation.Failure?
 }
 
+struct PendingRecord: ControlRecordValue {
+    static let version: UInt8 = 1
+    var account: AccountID
+}
+
 struct TokenRecord: ControlRecordValue {
     static let version: UInt8 = 1
     /// The request that the client token stands for.
