@@ -38,7 +38,8 @@ let sources: [Target] = [
         name: "Storage",
         dependencies: ["S3Model", "Environment", "SQLite", "CChecksums", crypto, logging] + nio("NIOCore", "NIOPosix")),
     .target(
-        name: "Cluster", dependencies: ["S3Model", "Environment", "SQLite", "Storage", logging] + nio("NIOCore")),
+        name: "Cluster",
+        dependencies: ["S3Model", "Environment", "SQLite", "Storage", logging] + nio("NIOCore", "NIOPosix")),
     // L2
     .target(name: "AccessPoints", dependencies: ["S3Model", "Environment", "Cluster", logging]),
     .target(
@@ -77,8 +78,8 @@ let tests: [Target] = [
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "PolicyTests", dependencies: ["Policy"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Environment"] + nio("NIOCore")),
-    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Environment"]),
-    .testTarget(name: "AccessPointsTests", dependencies: ["AccessPoints", "Environment"]),
+    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "S3Model", "Storage", "SQLite", "Environment"]),
+    .testTarget(name: "AccessPointsTests", dependencies: ["AccessPoints", "Cluster", "S3Model", "Environment"]),
     .testTarget(name: "ReplicationTests", dependencies: ["Replication", "Environment"] + nio("NIOCore")),
     .testTarget(
         name: "GatewayTests", dependencies: ["Gateway"] + nio("NIOCore", "NIOPosix", "NIOHTTP1", "NIOEmbedded")),

@@ -153,7 +153,8 @@ extension AccessPointRegistry {
                 "The account already has \(existing.count) access points, and at most \(settings.pointsPerAccount) "
                     + "are allowed.")
         }
-        guard let alias = AccessPointAlias.random(random), !existing.contains(where: { $0.name.rawValue == alias.label })
+        guard let alias = AccessPointAlias.random(random),
+            !existing.contains(where: { $0.name.rawValue == alias.label })
         else { throw S3Error(.internalError) }
         let point = AccessPoint(
             name: name, alias: alias, account: account, created: draft.request.created, status: .creating,
