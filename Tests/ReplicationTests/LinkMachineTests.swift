@@ -1,0 +1,93 @@
+import Replication
+import S3Model
+import Storage
+import Testing
+
+@Suite struct LinkMachineTests {
+    /// Random work, outcomes, clocks and restarts; the outbox model checks every step, and after a quiet phase nothing
+    /// may be left.
+    @Test(arguments: 0..<60)
+    func keepsOrderAndBoundsAndForgetsNothing(seed: Int) throws {
+        var model = OutboxModel(seed: UInt64(seed))
+        for _ in 0..<400 { try model.disturb() }
+        try model.settle()
+        #expect(model.rows.isEmpty)
+        #expect(model.isIdle)
+    }
+
+    @Test func smallVersionsOvertakeLargeOnes() throws {
+        var machine = LinkMachine(random: SeededRandom(1))
+        let destination = Fixtures.bucketName("dst-one")
+        machine.wake(destination)
+        let now = LinkInstant(wall: Timestamp(milliseconds: 0), monotonic: 0)
+        var rows: [OutboxEntry] = []
+        for id in 1...300 {
+            rows.append(OutboxModel.entry(Int64(id), key: "k\(id)", to: destination, bytes: id == 300 ? 5 : 1 << 30))
+        }
+        var sent: [Int64] = []
+        var loads = 0
+        var isLoading = true
+        while isLoading, loads < 100 {
+            isLoading = false
+            for action in machine.step(now: now) {
+                switch action {
+                case .load(_, let after, let limit):
+                    machine.loaded(Array(rows.filter { $0.id > after }.prefix(limit)), from: destination, now: now)
+                    isLoading = true
+                    loads += 1
+                case .send(let entry): sent.append(entry.id)
+                case .complete, .postpone, .fail: Issue.record("nothing has been sent yet: \(action)")
+                }
+            }
+        }
+        #expect(sent.contains(300))
+        #expect(sent.filter { $0 != 300 } == [1, 2, 3, 4])
+        #expect(machine.held <= 80)
+    }
+
+    @Test func refusalsFailAfterTheirGrace() throws {
+        var model = OutboxModel(seed: 3)
+        model.fixedOutcome = .refused(reason: "DstBucketNotFound")
+        model.add(key: "a", bytes: 1)
+        for _ in 0..<200 { try model.runOne() }
+        #expect(model.rows.isEmpty)
+        #expect(model.failed == ["DstBucketNotFound"])
+        #expect(model.sends == LinkLimits().refusalAttempts)
+    }
+
+    @Test func aFailingLinkIsProbedByOneEntryAtATime() throws {
+        var model = OutboxModel(seed: 4)
+        model.fixedOutcome = .unavailable(reason: "down")
+        for index in 0..<100 { model.add(key: "k\(index)", bytes: 1) }
+        try model.run(for: 60_000)
+        #expect(model.rows.count == 100)
+        // A minute of an unreachable peer: a burst at first, then probes at most every second (half of the longest pause).
+        #expect(model.sends < 120)
+        model.fixedOutcome = .delivered
+        try model.run(for: 10_000)
+        #expect(model.rows.isEmpty)
+    }
+
+    @Test func entriesOfDisabledRulesWaitWithoutFailing() throws {
+        var model = OutboxModel(seed: 5)
+        model.fixedOutcome = .ruleDisabled
+        for index in 0..<50 { model.add(key: "k\(index % 10)", bytes: 1) }
+        try model.run(for: 60_000)
+        #expect(model.rows.count == 50)
+        #expect(model.rows.values.allSatisfy { $0.attempts == 0 })
+        #expect(model.sends < 50)
+        model.fixedOutcome = .delivered
+        try model.run(for: 30_000)
+        #expect(model.rows.isEmpty)
+    }
+
+    @Test func backoffGrowsAndStaysBounded() {
+        let backoff = Backoff(first: 100, longest: 60_000)
+        let random = SeededRandom(6)
+        for failures in -1...80 {
+            let delay = backoff.delay(after: failures, random: random)
+            let full = min(60_000, 100 << UInt64(min(max(failures, 0), 20)))
+            #expect((full / 2...full).contains(delay))
+        }
+    }
+}
