@@ -86,7 +86,7 @@ import Testing
         let random = SeededRandom(6)
         for failures in -1...80 {
             let delay = backoff.delay(after: failures, random: random)
-            let full = min(60_000, 100 << UInt64(min(max(failures, 0), 20)))
+            let full: UInt64 = min(60_000, 100 << UInt64(min(max(failures, 0), 20)))
             #expect((full / 2...full).contains(delay))
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct RuleSelectionTests {
     private let key = ObjectKey(stored: "invoices/2026/1")
 
-    private func chosen(_ rules: [ReplicationRule], tags: [Tag] = []) -> [String] {
+    private func chosen(_ rules: [ReplicationRule], tags: [S3Model.Tag] = []) -> [String] {
         ReplicationConfiguration(role: "", rules: rules).rules(for: key, tags: tags).map(\.id)
     }
 
@@ -29,11 +29,11 @@ import Testing
     }
 
     @Test func allTagsMustBeThere() {
-        let gold = Tag(key: "tier", value: "gold")
-        let red = Tag(key: "colour", value: "red")
+        let gold = S3Model.Tag(key: "tier", value: "gold")
+        let red = S3Model.Tag(key: "colour", value: "red")
         let rules = [Fixtures.rule("a", to: "dst-one", tags: [gold, red])]
         #expect(chosen(rules, tags: [gold]) == [])
-        #expect(chosen(rules, tags: [red, gold, Tag(key: "x", value: "y")]) == ["a"])
+        #expect(chosen(rules, tags: [red, gold, S3Model.Tag(key: "x", value: "y")]) == ["a"])
         #expect(chosen(rules, tags: [Tag(key: "tier", value: "Gold"), red]) == [])
     }
 
