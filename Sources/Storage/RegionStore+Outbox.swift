@@ -2,11 +2,12 @@ package import S3Model
 import Synchronization
 
 extension RegionStore {
-    /// Entries for one destination with an id above `after` that are due now, in id order.
+    /// Entries for one destination with an id above `after`, in id order, due or not: who drains the outbox has to see an
+    /// entry that waits, because later entries of its key must wait behind it.
     package func outbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
-        let due = now
-        return try metadata.read {
-            try $0.outbox(destination: destination, after: after, dueAt: due, limit: limit)
+        try metadata.read {
+            try $0.outbox(
+                destination: destination, after: after, dueAt: Timestamp(milliseconds: Int64.max), limit: limit)
         }
     }
 

@@ -6,10 +6,10 @@ import Testing
 @Suite struct LinkMachineTests {
     /// Random work, outcomes, clocks and restarts; the outbox model checks every step, and after a quiet phase nothing
     /// may be left.
-    @Test(arguments: 0..<60)
+    @Test(arguments: 0..<20)
     func keepsOrderAndBoundsAndForgetsNothing(seed: Int) throws {
         var model = OutboxModel(seed: UInt64(seed))
-        for _ in 0..<400 { try model.disturb() }
+        for _ in 0..<300 { try model.disturb() }
         try model.settle()
         #expect(model.rows.isEmpty)
         #expect(model.isIdle)
@@ -75,7 +75,8 @@ import Testing
         try model.run(for: 60_000)
         #expect(model.rows.count == 50)
         #expect(model.rows.values.allSatisfy { $0.attempts == 0 })
-        #expect(model.sends < 50)
+        // Seven looks in a minute, each with what was on its way together.
+        #expect(model.sends <= 7 * LinkLimits().smallInFlight)
         model.fixedOutcome = .delivered
         try model.run(for: 30_000)
         #expect(model.rows.isEmpty)

@@ -125,12 +125,16 @@ package struct LinkMachine {
         if isPaused {
             // One probe at a time, and only when the pause is over.
             guard now >= pausedUntil, inFlight == 0 else { return }
-            guard let probe = nextQueued(large: false) ?? nextQueued(large: true) else { return }
+            guard let probe = nextQueued(large: false, now: now) ?? nextQueued(large: true, now: now) else { return }
             start(probe, into: &actions)
             return
         }
-        while smallSending < limits.smallInFlight, let entry = nextQueued(large: false) { start(entry, into: &actions) }
-        while largeSending < limits.largeInFlight, let entry = nextQueued(large: true) { start(entry, into: &actions) }
+        while smallSending < limits.smallInFlight, let entry = nextQueued(large: false, now: now) {
+            start(entry, into: &actions)
+        }
+        while largeSending < limits.largeInFlight, let entry = nextQueued(large: true, now: now) {
+            start(entry, into: &actions)
+        }
     }
 
     private mutating func start(_ entry: OutboxEntry, into actions: inout [Action]) {
@@ -138,10 +142,16 @@ package struct LinkMachine {
         actions.append(.send(entry))
     }
 
-    private mutating func nextQueued(large: Bool) -> OutboxEntry? {
+    private mutating func nextQueued(large: Bool, now: UInt64) -> OutboxEntry? {
         for offset in 0..<order.count {
             let index = (turn + offset) % order.count
-            if let entry = lanes[order[index]]?.next(large: large) {
+            while let entry = lanes[order[index]]?.next(large: large) {
+                if let until = disabledUntil[RuleName(bucket: entry.bucket, id: entry.ruleID)] {
+                    // Its rule was found to be disabled after it was queued.
+                    lanes[order[index]]?.suspendChain(entry, storing: false)
+                    lanes[order[index]]?.schedulePass(at: until)
+                    continue
+                }
                 turn = (index + 1) % order.count
                 return entry
             }
