@@ -1,4 +1,3 @@
-import CChecksums
 import Crypto
 package import NIOCore
 package import S3Model
@@ -9,7 +8,7 @@ package final class ContentDigest: Sendable {
     private struct State {
         var md5: Insecure.MD5?
         var sha256: SHA256?
-        var checksum: RunningChecksum?
+        var checksum: ChecksumHasher?
     }
 
     private let state: Mutex<State>
@@ -18,7 +17,7 @@ package final class ContentDigest: Sendable {
         state = Mutex(
             State(
                 md5: plan.md5 ? Insecure.MD5() : nil, sha256: plan.sha256 ? SHA256() : nil,
-                checksum: plan.checksum.map { RunningChecksum($0) }))
+                checksum: plan.checksum.map { ChecksumHasher($0) }))
     }
 
     package func update(_ bytes: ByteBuffer) { bytes.withUnsafeReadableBytes { update($0) } }
@@ -46,53 +45,6 @@ package final class ContentDigest: Sendable {
             digests.sha256 = state.sha256.map { Array($0.finalize()) }
             digests.checksum = state.checksum?.finish()
             return digests
-        }
-    }
-}
-
-/// One of S3's additional checksums, running.
-struct RunningChecksum {
-    private enum Kind {
-        case crc32(UInt32)
-        case crc32c(UInt32)
-        case crc64nvme(UInt64)
-        case sha1(Insecure.SHA1)
-        case sha256(SHA256)
-    }
-
-    private var kind: Kind
-
-    init(_ algorithm: ChecksumAlgorithm) {
-        switch algorithm {
-        case .crc32: kind = .crc32(0)
-        case .crc32c: kind = .crc32c(0)
-        case .crc64nvme: kind = .crc64nvme(0)
-        case .sha1: kind = .sha1(Insecure.SHA1())
-        case .sha256: kind = .sha256(SHA256())
-        }
-    }
-
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        switch kind {
-        case .crc32(let value): kind = .crc32(meridian_crc32(value, bytes.baseAddress, bytes.count))
-        case .crc32c(let value): kind = .crc32c(meridian_crc32c(value, bytes.baseAddress, bytes.count))
-        case .crc64nvme(let value): kind = .crc64nvme(meridian_crc64nvme(value, bytes.baseAddress, bytes.count))
-        case .sha1(var hasher):
-            hasher.update(bufferPointer: bytes)
-            kind = .sha1(hasher)
-        case .sha256(var hasher):
-            hasher.update(bufferPointer: bytes)
-            kind = .sha256(hasher)
-        }
-    }
-
-    /// Big-endian, as S3 encodes them.
-    func finish() -> [UInt8] {
-        switch kind {
-        case .crc32(let value), .crc32c(let value): withUnsafeBytes(of: value.bigEndian) { Array($0) }
-        case .crc64nvme(let value): withUnsafeBytes(of: value.bigEndian) { Array($0) }
-        case .sha1(let hasher): Array(hasher.finalize())
-        case .sha256(let hasher): Array(hasher.finalize())
         }
     }
 }
