@@ -1,3 +1,4 @@
+import Crypto
 import S3Model
 import Testing
 
