@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import S3Model
 
 /// How one response is framed on the wire (RFC 9112 §6): decided from the request's traits and the body's form. Pure.
 struct ResponseFraming: Equatable {
@@ -54,7 +55,7 @@ struct ResponseHeadWriter {
         out.writeInteger(UInt8(ascii: " "))
         out.writeString(Self.reasonPhrase(response.status))
         out.writeString("\r\nDate: ")
-        out.writeBytes(date.bytes)
+        out.writeString(date.text)
         var hasServer = false
         for (name, value) in response.headers {
             if Self.isFraming(name) { continue }
@@ -125,62 +126,16 @@ struct ResponseHeadWriter {
     }
 }
 
-/// The `Date` header's value, made once per second: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+/// The `Date` header's value, made once per second.
 struct HTTPDate {
-    private(set) var bytes: [UInt8] = []
+    private(set) var text = ""
     private var second = Int64.min
 
     /// Brings it up to date.
     mutating func update(wallMilliseconds: Int64) {
-        let now = wallMilliseconds.dividedDown(by: 1000)
-        guard now != second else { return }
-        second = now
-        let days = now.dividedDown(by: 86_400)
-        let time = now - days * 86_400
-        let (year, month, day) = Self.civil(fromDays: days)
-        let weekday = Int(((days % 7) + 11) % 7)  // 1970-01-01 was a Thursday.
-        bytes.removeAll(keepingCapacity: true)
-        bytes.append(contentsOf: Self.weekdays[weekday].utf8)
-        bytes.append(contentsOf: ", ".utf8)
-        appendTwoDigits(day)
-        bytes.append(contentsOf: Self.months[Int(month) - 1].utf8)
-        bytes.append(contentsOf: String(year).utf8)
-        bytes.append(UInt8(ascii: " "))
-        appendTwoDigits(time / 3600)
-        bytes.append(UInt8(ascii: ":"))
-        appendTwoDigits(time / 60 % 60)
-        bytes.append(UInt8(ascii: ":"))
-        appendTwoDigits(time % 60)
-        bytes.append(contentsOf: " GMT".utf8)
-    }
-
-    private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-    private static let months = [
-        " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec ",
-    ]
-
-    private mutating func appendTwoDigits(_ number: Int64) {
-        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10))
-        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
-    }
-
-    /// Proleptic Gregorian date of a day number (0 = 1970-01-01), by era of 400 years.
-    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = days + 719_468  // From 0000-03-01, so that leap days come last in their year.
-        let era = shifted.dividedDown(by: 146_097)
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
-    }
-}
-
-extension Int64 {
-    fileprivate func dividedDown(by divisor: Int64) -> Int64 {
-        let quotient = self / divisor
-        return self % divisor < 0 ? quotient - 1 : quotient
+        let now = Timestamp(milliseconds: wallMilliseconds)
+        guard now.seconds != second else { return }
+        second = now.seconds
+        text = now.httpDate
     }
 }
