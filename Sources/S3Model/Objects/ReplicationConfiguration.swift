@@ -27,6 +27,8 @@ package struct ReplicationRule: Hashable, Sendable {
     package var deleteMarkerReplication: Bool?
     package var replicaModifications: Bool?
     package var existingObjectReplication: Bool?
+    /// `SseKmsEncryptedObjects`; kept so that a document comes back as it was put. `nil` when it had no such element.
+    package var sseKMSEncryptedObjects: Bool?
 
     package struct Destination: Hashable, Sendable {
         package var bucket: BucketName
@@ -37,6 +39,8 @@ package struct ReplicationRule: Hashable, Sendable {
         /// Replication Time Control, in minutes (15 is the only value), and its metrics.
         package var replicationTimeMinutes: Int?
         package var metricsEnabled: Bool
+        /// `EncryptionConfiguration/ReplicaKmsKeyID`, not checked (spec/mrap.md §15.3).
+        package var replicaKMSKeyID: String?
 
         package init(bucket: BucketName) {
             self.bucket = bucket
