@@ -1,6 +1,14 @@
 import ArgumentParser
 import Telemetry
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// `meridian env`: shell lines that point unmodified AWS clients here (spec/clients.md §3).
 struct Env: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,7 +34,8 @@ struct Env: ParsableCommand {
             let address = try Self.address(folder.runtime()?.addresses ?? [])
             let variables = EnvironmentVariables(
                 address: address, dataPath: folder.path("botocore"), certificate: folder.path("ca.pem"),
-                credentials: credentials)
+                credentials: credentials,
+                inherited: { name in getenv(name).map { String(cString: $0) } })
             Terminal.out((proxy ? variables.proxyLines : variables.overlayLines).joined(separator: "\n"))
             if !folder.isInUse { Terminal.note("meridian: no server is running on \(folder.path) now.") }
         } catch let error as OperatorError {
@@ -51,13 +60,24 @@ struct EnvironmentVariables {
     let dataPath: String
     let certificate: String
     let credentials: RootCredentials
+    /// The variables that the shell has now.
+    let inherited: (String) -> String?
 
-    /// Route A of spec/clients.md §3.1. Lines of the other route are taken back, so that one shell can change over.
+    /// Route A of spec/clients.md §3.1. What the other route set is taken back, so that one shell can change over; a proxy
+    /// that is not ours stays, and is told to leave this machine's addresses alone.
     var overlayLines: [String] {
-        [
-            "unset AWS_PROFILE AWS_SESSION_TOKEN HTTPS_PROXY https_proxy AWS_CA_BUNDLE SSL_CERT_FILE",
+        let hadProxyRoute = inherited("AWS_CA_BUNDLE") == certificate
+        var lines = [
+            "unset AWS_PROFILE AWS_SESSION_TOKEN" + (hadProxyRoute ? " HTTPS_PROXY AWS_CA_BUNDLE SSL_CERT_FILE" : ""),
             Self.export("AWS_ENDPOINT_URL", "http://\(address)"), Self.export("AWS_DATA_PATH", dataPath),
-        ] + keys
+        ]
+        if inherited("HTTP_PROXY") != nil || inherited("http_proxy") != nil {
+            let known = inherited("no_proxy") ?? inherited("NO_PROXY") ?? ""
+            let own = "127.0.0.1,localhost,::1"
+            let all = known.isEmpty || known.hasPrefix(own) ? own : "\(own),\(known)"
+            lines += [Self.export("NO_PROXY", all), Self.export("no_proxy", all)]
+        }
+        return lines + keys
     }
 
     /// Route B of spec/clients.md §3.2.

@@ -1,0 +1,192 @@
+"""Starting, stopping, crashing; what an operator sees."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import threading
+
+import pytest
+
+from journeys import AccessPoint, answering_region, make_bucket, replicate_all_ways
+from meridian_server import PATIENCE, REGIONS, binary, clean_environment, eventually
+from wire import fetch
+
+
+def test_first_start_makes_private_keys_and_says_how_to_go_on(new_server):
+    server = new_server()
+    assert stat.S_IMODE(os.stat(server.data).st_mode) == 0o700
+    keys = server.data / "credentials.json"
+    assert stat.S_IMODE(os.stat(keys).st_mode) == 0o600
+    secret = json.loads(keys.read_text())["secretAccessKey"]
+    banner = eventually(lambda: server.log_text() if "is ready" in server.log_text() else None, "the banner")
+    assert f"127.0.0.1:{server.port}" in banner and "meridian env" in banner
+    assert secret not in banner
+
+
+def test_status_and_env(new_server):
+    server = new_server()
+    make_bucket(server, "status-bucket", "eu-west-1")
+    shown = server.command("status")
+    assert shown.returncode == 0 and all(region in shown.stdout for region in REGIONS)
+    report = json.loads(server.command("status", "--json").stdout)
+    assert report["version"] == 1
+    assert {r["name"]: r["buckets"] for r in report["regions"]}["eu-west-1"] == 1
+    assert server.environment()["AWS_ENDPOINT_URL"] == server.endpoint
+    assert server.environment("--proxy")["HTTPS_PROXY"] == server.endpoint
+    server.stop()
+    stopped = server.command("status")
+    assert stopped.returncode == 1 and "No server is running" in stopped.stderr
+
+
+def test_the_console_answers_on_this_machine(server):
+    assert fetch(server.endpoint + "/-/health")[::2] == (200, b"ok\n")
+    status, headers, page = fetch(server.endpoint + "/-/")
+    assert status == 200 and b"Regions" in page and "default-src 'none'" in headers["Content-Security-Policy"]
+    status, _, metrics = fetch(server.endpoint + "/-/metrics")
+    assert status == 200 and b"# TYPE meridian_requests_total counter" in metrics
+    assert json.loads(fetch(server.endpoint + "/-/status")[2])["version"] == 1
+
+
+def test_a_stop_is_graceful_and_a_restart_keeps_everything(new_server):
+    server = new_server()
+    buckets = {region: make_bucket(server, f"keep-{region}", region) for region in REGIONS}
+    replicate_all_ways(server, buckets)
+    point = AccessPoint.create(server, "keep", buckets)
+    point.dial(us_east_1=0, eu_west_1=100, ap_southeast_1=0)
+    body = os.urandom(1_000_000)
+    version = server.overlay().put_object(Bucket=point.arn, Key="k", Body=body)["VersionId"]
+    assert server.stop() == 0
+    server.start()
+    s3 = server.overlay()
+    got = s3.get_object(Bucket=point.arn, Key="k")
+    assert got["Body"].read() == body and got["VersionId"] == version and answering_region(got) == "eu-west-1"
+    assert point.dials() == {"us-east-1": 0, "eu-west-1": 100, "ap-southeast-1": 0}
+    for bucket in buckets.values():
+        assert eventually(lambda: s3.head_object(Bucket=bucket, Key="k"), "the replica")["VersionId"] == version
+
+
+@pytest.mark.parametrize("rounds", [int(os.environ.get("MERIDIAN_KILL_ROUNDS", "5"))])
+def test_kill_9_during_mixed_writes_loses_nothing_acknowledged(new_server, rounds):
+    server = new_server()
+    buckets = {region: make_bucket(server, f"crash-{region}", region) for region in REGIONS}
+    replicate_all_ways(server, buckets)
+    acknowledged: dict[tuple[str, str], bytes | None] = {}
+    for round_number in range(rounds):
+        stop = threading.Event()
+
+        def write(writer: int):
+            s3 = server.overlay(region=REGIONS[writer % 3])
+            bucket, number = buckets[REGIONS[writer % 3]], 0
+            while not stop.is_set():
+                number += 1
+                key = f"{round_number}/{writer}/{number}"
+                body = os.urandom([10, 40_000, 300_000][number % 3])
+                try:
+                    s3.put_object(Bucket=bucket, Key=key, Body=body)
+                    acknowledged[bucket, key] = body
+                    if number % 5 == 0:
+                        acknowledged.pop((bucket, key))  # in doubt until the delete is acknowledged
+                        s3.delete_object(Bucket=bucket, Key=key)
+                        acknowledged[bucket, key] = None
+                except Exception:
+                    return
+
+        writers = [threading.Thread(target=write, args=(n,)) for n in range(6)]
+        before = len(acknowledged)
+        for writer in writers:
+            writer.start()
+        eventually(lambda: len(acknowledged) > before + 60, "some writes are acknowledged")
+        server.kill()
+        stop.set()
+        for writer in writers:
+            writer.join()
+        server.start()
+
+    s3 = server.overlay()
+    eventually(lambda: json.loads(server.command("status", "--json").stdout)["replication"] == [], "nothing waits", 120)
+    for (source, key), body in acknowledged.items():
+        for bucket in buckets.values():
+            if body is None:
+                with pytest.raises(s3.exceptions.ClientError):
+                    s3.head_object(Bucket=bucket, Key=key)
+            else:
+                assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body, (source, bucket, key)
+    # Nothing was done twice: one version per written key in every region.
+    for bucket in buckets.values():
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+        keys = [v["Key"] for page in pages for v in page.get("Versions", [])]
+        assert len(keys) == len(set(keys))
+
+
+def test_a_second_server_on_the_same_data_is_refused(new_server):
+    server = new_server()
+    second = new_server(start=False)
+    done = subprocess.run(
+        [binary(), "serve", "--data", str(server.data), "--listen", f"127.0.0.1:{second.port}"],
+        capture_output=True, text=True, timeout=PATIENCE, env=clean_environment())
+    assert done.returncode == 1 and f"pid {server.process.pid}" in done.stderr
+    assert server.command("status").returncode == 0
+
+
+def refused_start(tmp_path, *arguments):
+    done = subprocess.run(
+        [binary(), "serve", "--data", str(tmp_path / "new"), *arguments], capture_output=True, text=True,
+        timeout=PATIENCE, env=clean_environment())
+    assert done.returncode != 0
+    assert "Fatal error" not in done.stderr
+    return done.stderr
+
+
+def test_a_busy_port_is_said_plainly(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = refused_start(tmp_path, "--listen", f"127.0.0.1:{port}")
+    assert f"127.0.0.1:{port}" in said and "use" in said
+
+
+@pytest.mark.parametrize("text,part", [
+    ("{", "not valid JSON"), ('{"version": 1, "regoins": []}', "Unknown key regoins"),
+    ('{"version": 7}', "version 7 is not known"), ('{"version": 1, "listen": ["nowhere"]}', "HOST:PORT")])
+def test_bad_configuration(tmp_path, text, part):
+    file = tmp_path / "config.json"
+    file.write_text(text)
+    said = refused_start(tmp_path, "--config", str(file))
+    assert part in said and str(file) in said
+    assert not (tmp_path / "new").exists(), "a refused start leaves nothing behind"
+
+
+def test_bad_options_and_folders(tmp_path):
+    assert "Unknown option" in refused_start(tmp_path, "--bogus")
+    assert "no configuration file" in refused_start(tmp_path, "--config", str(tmp_path / "none"))
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("precious")
+    said = refused_start(tmp_path, "--data", str(foreign))
+    assert "thesis.txt" in said and os.listdir(foreign) == ["thesis.txt"]
+
+
+def test_users_of_the_configuration(new_server, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"version": 1, "users": [
+        {"accessKeyID": "AKIAALICE", "secretAccessKey": "wonderland", "name": "alice"},
+        {"accessKeyID": "AKIAMALLORY", "secretAccessKey": "looking-glass", "account": "999999999999"}]}))
+    server = new_server(start=False)
+    server.arguments += ["--config", str(config)]
+    server.start()
+    make_bucket(server, "wonder-bucket", "us-east-1")
+    alice = server.plain(keys=("AKIAALICE", "wonderland"))
+    alice.put_object(Bucket="wonder-bucket", Key="k", Body=b"x")
+    mallory = server.plain(keys=("AKIAMALLORY", "looking-glass"))
+    for attempt in [
+        lambda: mallory.get_object(Bucket="wonder-bucket", Key="k"),
+        lambda: mallory.put_object(Bucket="wonder-bucket", Key="k", Body=b"y"),
+        lambda: mallory.delete_bucket(Bucket="wonder-bucket"),
+    ]:
+        with pytest.raises(mallory.exceptions.ClientError) as caught:
+            attempt()
+        assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    assert mallory.list_buckets()["Buckets"] == []
