@@ -4,6 +4,9 @@ import S3Model
 enum SignatureFault {
     static let maximumSkewMilliseconds: Int64 = 15 * 60 * 1000
 
+    /// Longer canonical requests are not spelled out byte by byte in errors.
+    private static let maximumSpelledBytes = 4096
+
     /// `AuthorizationHeaderMalformed` or, for query authentication, `AuthorizationQueryParametersError`.
     static func malformed(_ detail: String, isPresigned: Bool) -> S3Error {
         isPresigned
@@ -80,7 +83,9 @@ enum SignatureFault {
         ]
         if let canonicalRequest {
             fields.append(.init("CanonicalRequest", canonicalRequest[...].text))
-            fields.append(.init("CanonicalRequestBytes", spacedHex(canonicalRequest)))
+            if canonicalRequest.count <= maximumSpelledBytes {
+                fields.append(.init("CanonicalRequestBytes", spacedHex(canonicalRequest)))
+            }
         }
         return S3Error(.signatureDoesNotMatch, fields: fields)
     }

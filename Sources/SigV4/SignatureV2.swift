@@ -84,6 +84,17 @@ struct SignatureV2 {
         return out
     }
 
+    /// Whether what stands for headers in the query could be headers. The string to sign does not escape them: a line break
+    /// in one would let whoever chose a signed `response-content-disposition` compose a request to another resource.
+    func isUnambiguous(_ parts: RequestParts) -> Bool {
+        !parts.query.contains { item in
+            let isHeader =
+                parts.isName(item.name, "content-type") || parts.isName(item.name, "content-md5")
+                || parts.hasPrefix(item.name, "x-amz-")
+            return isHeader && (parts[item.name] + parts[item.value]).contains { $0 < 0x20 || $0 == 0x7f }
+        }
+    }
+
     /// `x-amz-*` headers sorted by name; boto3 moves them into the query when it presigns, and they count the same.
     private func appendAmzHeaders(_ parts: RequestParts, to out: inout [UInt8]) {
         var fields = parts.headers.filter { parts.hasPrefix($0.name, "x-amz-") }.map { ($0.name, $0.value) }
@@ -163,11 +174,13 @@ extension SignatureVerifier {
         let payload = try PayloadMode(header: parts.header("x-amz-content-sha256")?.text, algorithm: .v2)
         let bucket = parts.header("host").flatMap { virtualHostLabel($0.text) }
         // Clients sign the path as they send it; the encoded form is for those that send it less escaped.
-        let isValid = [CanonicalRequest.PathForm.raw, .encoded].contains { form in
-            let text = claim.stringToSign(parts, bucket: bucket, path: form)
-            let expected = SignatureV2.sign(text, secret: secret.secretAccessKey)
-            return isEqualInConstantTime(expected, claim.signature)
-        }
+        let isValid =
+            claim.isUnambiguous(parts)
+            && [CanonicalRequest.PathForm.raw, .encoded].contains { form in
+                let text = claim.stringToSign(parts, bucket: bucket, path: form)
+                let expected = SignatureV2.sign(text, secret: secret.secretAccessKey)
+                return isEqualInConstantTime(expected, claim.signature)
+            }
         guard isValid else {
             throw SignatureFault.mismatch(
                 accessKeyID: claim.accessKeyID, stringToSign: claim.stringToSign(parts, bucket: bucket, path: .raw),

@@ -159,4 +159,23 @@ import Testing
         for change in changes { #expect(request.with(change).refusal(at: now) == .signatureDoesNotMatch) }
         #expect(request.with { $0.target += "&Expires=9" }.refusal(at: now) == .accessDenied)
     }
+
+    /// Line breaks in the query must not let one signed string stand for two requests.
+    @Test func signatureVersion2IsUnambiguous() throws {
+        let now = timestamp("20261120T233100Z")
+        let expires = now.seconds + 60
+        let link = RequestSigner(secret: secret, region: "", algorithm: .v2).presign(
+            method: "GET", target: "/b/k?response-content-disposition=a%0A9999999999%0A/victim/secret",
+            headers: [], lifetime: 60, now: now)
+        let verifier = SignedRequest.verifier()
+        let request = SignedRequest(name: "link", method: "GET", target: link, headers: [("Host", "a")])
+        #expect(try request.verify(verifier, at: now) != nil)
+        let signature = try #require(link.split(separator: "&").first { $0.hasPrefix("Signature=") })
+        let forged = request.with {
+            $0.target =
+                "/victim/secret?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Expires=9999999999&\(signature)"
+                + "&content-type=%0A\(expires)%0A/b/k%3Fresponse-content-disposition%3Da"
+        }
+        #expect(forged.refusal(verifier, at: now) == .signatureDoesNotMatch)
+    }
 }

@@ -95,38 +95,40 @@ enum Vectors {
         let method: String
         let target: String
         let headers: [[String]]
-        let body_b64: String
-        let string_to_sign: String
-        let canonical_request: String
+        let bodyB64: String
+        let stringToSign: String
+        let canonicalRequest: String
     }
 
     private struct Chunked: Decodable {
         let headers: [[String]]
         let body: String
-        let string_to_signs: [String]
-        let canonical_request: String
+        let stringToSigns: [String]
+        let canonicalRequest: String
     }
 
     static let captured: [SignedRequest] = decode("captured", as: [Captured].self).map { vector in
         SignedRequest(
             name: String(vector.name.prefix(2)), method: vector.method, target: vector.target,
-            headers: vector.headers.map { ($0[0], $0[1]) }, body: Array(Data(base64Encoded: vector.body_b64) ?? Data()),
-            stringToSign: vector.string_to_sign, canonicalRequest: vector.canonical_request)
+            headers: vector.headers.map { ($0[0], $0[1]) }, body: Array(Data(base64Encoded: vector.bodyB64) ?? Data()),
+            stringToSign: vector.stringToSign, canonicalRequest: vector.canonicalRequest)
     }
 
     static let chunked: SignedRequest = {
         let vector = decode("chunked", as: Chunked.self)
         return SignedRequest(
             name: "chunked", method: "PUT", target: "/chunked.txt", headers: vector.headers.map { ($0[0], $0[1]) },
-            body: Array(vector.body.utf8), stringToSign: vector.string_to_signs[0],
-            canonicalRequest: vector.canonical_request)
+            body: Array(vector.body.utf8), stringToSign: vector.stringToSigns[0],
+            canonicalRequest: vector.canonicalRequest)
     }()
 
     static let all = captured + [chunked]
 
     private static func decode<T: Decodable>(_ name: String, as type: T.Type) -> T {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
         guard let url = Bundle.module.url(forResource: "Vectors/\(name)", withExtension: "json"),
-            let data = try? Data(contentsOf: url), let value = try? JSONDecoder().decode(type, from: data)
+            let data = try? Data(contentsOf: url), let value = try? decoder.decode(type, from: data)
         else { preconditionFailure("Tests/SigV4Tests/Vectors/\(name).json does not read") }
         return value
     }

@@ -99,6 +99,36 @@ import Testing
         "AWS4-HMAC-SHA256 Credential=\(text), SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=00"
     }
 
+    @Test func changedHMACSignatureOrScopeIsRefused() {
+        let request = Self.signed()
+        let verifier = SignedRequest.verifier()
+        #expect(request.refusal(verifier, at: Self.now) == nil)
+        for index in 0..<64 {
+            let other = request.with {
+                $0.replaceSignature { old in
+                    var signature = Array(old)
+                    signature[index] = signature[index] == "0" ? "1" : "0"
+                    return String(signature)
+                }
+            }
+            #expect(other.refusal(verifier, at: Self.now) == .signatureDoesNotMatch)
+        }
+        let changes = [
+            ("eu-west-1", "eu-west-2"), ("/s3/", "/sts/"), ("AKIDEXAMPLE", "AKISORANDOMAASORANDOM"),
+            ("Signature=", "Signature=0"), ("AWS4-HMAC", "AWS4-HMAC "),
+        ]
+        for (old, new) in changes {
+            let other = request.with { $0[header: "authorization"]?.replace(old, with: new) }
+            let code = old == "AWS4-HMAC" ? S3ErrorCode.invalidArgument : .signatureDoesNotMatch
+            #expect(other.refusal(verifier, at: Self.now) == code, "\(new)")
+        }
+        for name in request.signedHeaders where name != "x-amz-content-sha256" {
+            let value = name == "x-amz-date" ? "20261120T233101Z" : "b"
+            #expect(
+                request.with { $0[header: name] = value }.refusal(verifier, at: Self.now) == .signatureDoesNotMatch)
+        }
+    }
+
     @Test func severalMechanisms() {
         let request = Self.signed()
         let presigned = Vectors.captured[2].target.drop { $0 != "?" }.dropFirst()
