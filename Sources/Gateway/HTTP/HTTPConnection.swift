@@ -7,7 +7,8 @@ import Storage
 ///
 /// Unchecked: all state is confined to the channel's event loop. Channel events come there, the request's task has the
 /// loop as its executor, and ``HTTPExchange`` moves there before it calls in.
-final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, RemovableChannelHandler, @unchecked Sendable {
+final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, RemovableChannelHandler, @unchecked Sendable
+{
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -39,6 +40,8 @@ final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, Remov
     /// Bytes of a head have come, but not its end.
     private var isHeadPending = true
     private var hasFailed = false
+    /// Of the CONNECT that was accepted.
+    private var tunnelHost: String?
     private var droppedBytes = 0
     var deadline: Deadline
     var date = HTTPDate()
@@ -94,7 +97,8 @@ extension HTTPConnection {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch phase {
         case .closing: drop(unwrapInboundIn(data))
-        case .closed, .tunnelling: break
+        case .closed: break
+        case .tunnelling: if case .end = unwrapInboundIn(data) { leavePipeline() }
         case .idle, .handling, .skipping:
             switch unwrapInboundIn(data) {
             case .head(let head): queue.append(.head(head))
@@ -385,13 +389,21 @@ extension HTTPConnection {
         }
         guard let context else { return }
         phase = .tunnelling
-        queue.removeAll()
         disarm()
         let established = ByteBuffer(string: "HTTP/1.1 200 Connection established\r\n\r\n")
         context.writeAndFlush(wrapOutboundOut(established), promise: nil)
+        tunnelHost = host
+        if hasWholeRequest { leavePipeline() }
+    }
+
+    /// Makes room for what the tunnel carries. Not before the codec has delivered the end of the CONNECT request, its last
+    /// part: the handlers that follow take bytes.
+    private func leavePipeline() {
+        guard let context, let tunnelHost else { return }
+        queue.removeAll()
         let pipeline = context.pipeline.syncOperations
         do {
-            try pipeline.addHandler(FirstByteHandler(shared, tunnelHost: host), position: .after(self))
+            try pipeline.addHandler(FirstByteHandler(shared, tunnelHost: tunnelHost), position: .after(self))
         } catch {
             return context.close(promise: nil)
         }

@@ -67,7 +67,8 @@ struct LeafIssuer: Sendable {
         let certificate = stored.certificate
         signer = Certificate.PrivateKey(stored.key)
         guard certificate.publicKey == signer.publicKey else {
-            throw .broken(path: path, reason: "it is not the certificate of the key in \(CertificateAuthority.keyFileName)")
+            throw .broken(
+                path: path, reason: "it is not the certificate of the key in \(CertificateAuthority.keyFileName)")
         }
         guard now < Int64(certificate.notValidAfter.timeIntervalSince1970) - CertificateAuthority.leafLifetime else {
             throw .broken(path: path, reason: "it expires on \(certificate.notValidAfter)")
