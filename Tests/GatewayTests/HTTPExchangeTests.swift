@@ -167,13 +167,15 @@ struct HTTPExchangeTests {
             #expect(try await client.response().status == 403)
             try await client.send(String(repeating: "x", count: 1000) + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try await client.response().body == "GET /next")
+            // A client that is still sending gets its answer and no reset before it: the server reads on for a while.
             try await client.send("PUT /forbidden HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+            let flood = ByteBuffer(repeating: 0, count: 4_000_000)
+            let channel = try client.channel
+            channel.writeAndFlush(flood, promise: nil)
             let response = try await client.response()
             #expect(response.status == 403)
             #expect(response.headers["connection"] == ["close"])
-            // The server reads on for a while, so this does not end in a reset before the answer is read.
-            try await client.send(ByteBuffer(repeating: 0, count: 1_000_000))
-            try await client.close()
+            #expect(client.errors.isEmpty)
         }
     }
 

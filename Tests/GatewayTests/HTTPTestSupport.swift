@@ -129,7 +129,14 @@ final class RawClient: Sendable {
     var errors: [any Error] { state.withLock { $0.errors } }
 
     func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
-    func send(_ buffer: ByteBuffer) async throws { try await channel.writeAndFlush(buffer) }
+    func send(_ buffer: ByteBuffer) async throws {
+        do {
+            try await channel.writeAndFlush(buffer)
+        } catch {
+            // What closed the channel says more than that it is closed.
+            throw errors.first ?? error
+        }
+    }
 
     /// Starts TLS inside what is connected.
     func startTLS(_ context: NIOSSLContext, serverName: String) async throws {

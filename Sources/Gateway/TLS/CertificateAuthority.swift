@@ -27,7 +27,7 @@ package final class CertificateAuthority: Sendable {
     }
 
     private struct Cache {
-        var leaves: [String: Leaf] = [:]
+        var leaves: [String?: Leaf] = [:]
         var uses: UInt64 = 0
     }
 
@@ -77,8 +77,7 @@ package final class CertificateAuthority: Sendable {
     /// The TLS context for a server name; for none, or one that is not permitted, that of `localhost` and the IP
     /// addresses. Throws what the TLS library throws.
     package func context(forServerName name: String?) throws -> NIOSSLContext {
-        let wanted = name?.lowercased() ?? PermittedNames.localhost
-        let host = issuer.permitted.permits(wanted) ? wanted : PermittedNames.localhost
+        let host = name.map { $0.lowercased() }.flatMap { issuer.permitted.permits($0) ? $0 : nil }
         let now = time.wallMilliseconds() / 1000
         let cached: NIOSSLContext? = cache.withLock { cache in
             cache.uses += 1

@@ -110,10 +110,13 @@ struct LeafIssuer: Sendable {
 
     /// A leaf and its TLS settings: TLS 1.2 and 1.3, HTTP/1.1 only. The name stands in the subject alternative name alone,
     /// because an access point's host name is as long as a common name may be.
-    func mint(_ host: String, now: Int64) throws -> NIOSSLContext {
-        var names: [GeneralName] = [.dnsName(host)]
-        if host == PermittedNames.localhost {
-            names.append(.dnsName("*.localhost"))
+    ///
+    /// Without a host (a client that was given an IP address sends no server name) it is for `localhost` and the IP
+    /// addresses. Other leaves carry no addresses, because BoringSSL's verifier rejects any IP address below a name
+    /// constraint.
+    func mint(_ host: String?, now: Int64) throws -> NIOSSLContext {
+        var names: [GeneralName] = [.dnsName(host ?? PermittedNames.localhost)]
+        if host == nil {
             names.append(.ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])))
             names.append(.ipAddress(ASN1OctetString(contentBytes: ArraySlice([UInt8](repeating: 0, count: 15) + [1]))))
             names += permitted.addresses.map { .ipAddress(ASN1OctetString(contentBytes: ArraySlice($0))) }
