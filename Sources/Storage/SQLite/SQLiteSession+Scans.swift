@@ -12,7 +12,7 @@ extension SQLiteSession {
             try statement.bind(1, bucket)
             try cursor.open(at: start)
             while let key = cursor.key {
-                switch try visit(version(in: statement, isCurrent: true)) {
+                switch try visit(version(in: statement)) {
                 case .next: try cursor.advance()
                 case .stop: return
                 case .seek(let target): try cursor.advance(past: key, to: target)
@@ -25,8 +25,8 @@ extension SQLiteSession {
     func scanVersions(
         bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep
     ) throws {
-        if let stamp = start.stamp, let text = String(validating: start.key, as: UTF8.self), let key = ObjectKey(text) {
-            switch try scanVersions(ofKey: key, bucket: bucket, from: stamp, visit) {
+        if let stamp = start.stamp, !start.key.isEmpty {
+            switch try scanVersions(ofKey: start.key, bucket: bucket, from: stamp, visit) {
             case .stop: return
             // The least key above this one.
             case .next: try mergeVersions(bucket: bucket, from: start.key + [0], visit)
@@ -39,30 +39,23 @@ extension SQLiteSession {
 
     /// The versions of one key that are not newer than `stamp`. Returns how the scan goes on behind the key.
     private func scanVersions(
-        ofKey key: ObjectKey, bucket: Int64, from stamp: VersionStamp, _ visit: (ObjectVersion) throws -> ScanStep
+        ofKey key: [UInt8], bucket: Int64, from stamp: VersionStamp, _ visit: (ObjectVersion) throws -> ScanStep
     ) throws -> ScanStep {
-        func isPast(_ target: [UInt8]) -> Bool { key.rawValue.utf8.lexicographicallyPrecedes(target) }
-        let newest = try newestVersion(bucket: bucket, key: key)
-        if let newest, !newest.isDeleteMarker, newest.stamp <= stamp {
-            switch try visit(newest) {
-            case .stop: return .stop
-            case .seek(let target) where isPast(target): return .seek(target)
-            case .next, .seek: break
-            }
-        }
+        func isPast(_ target: [UInt8]) -> Bool { key.lexicographicallyPrecedes(target) }
         return try connection.withStatement(
             """
-            SELECT key, stamp, record, large FROM other_versions
-            WHERE bucket = ?1 AND key = ?2 AND stamp <= ?3 ORDER BY stamp DESC
+            SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp <= ?3
+            UNION ALL
+            SELECT * FROM (
+                SELECT key, stamp, record, large FROM other_versions
+                WHERE bucket = ?1 AND key = ?2 AND stamp <= ?3 ORDER BY stamp DESC)
             """
         ) { statement in
             try statement.bind(1, bucket)
-            try statement.bind(2, bytesOf: key.rawValue)
+            try statement.bind(2, blob: key)
             try statement.bind(3, blob: stamp.bytes)
             while try statement.step() {
-                var found = try version(in: statement, isCurrent: false)
-                found.isCurrent = found.stamp == newest?.stamp
-                switch try visit(found) {
+                switch try visit(version(in: statement)) {
                 case .stop: return .stop
                 case .seek(let target) where isPast(target): return .seek(target)
                 case .next, .seek: break
@@ -96,8 +89,6 @@ extension SQLiteSession {
     private func merge(
         _ current: inout KeyCursor, _ other: inout KeyCursor, _ visit: (ObjectVersion) throws -> ScanStep
     ) throws {
-        // The key visited last: the first row of another key is that key's newest version.
-        var last: [UInt8] = []
         while true {
             let key: [UInt8]
             let isFromCurrent: Bool
@@ -110,9 +101,7 @@ extension SQLiteSession {
                 key = isFromCurrent ? first : second
             }
             let row = isFromCurrent ? current.statement : other.statement
-            let step = try visit(version(in: row, isCurrent: isFromCurrent || key != last))
-            last = key
-            switch step {
+            switch try visit(version(in: row)) {
             case .stop: return
             case .seek(let target) where key.lexicographicallyPrecedes(target):
                 try current.seek(to: target)

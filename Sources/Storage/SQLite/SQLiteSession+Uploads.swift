@@ -93,7 +93,7 @@ extension SQLiteSession {
     // MARK: Writing
 
     func insert(upload: MultipartUpload) throws {
-        try connection.run("INSERT INTO uploads (id, bucket, key, record) VALUES (?1, ?2, ?3, ?4)") {
+        try connection.run("INSERT OR REPLACE INTO uploads (id, bucket, key, record) VALUES (?1, ?2, ?3, ?4)") {
             try $0.bind(1, text: upload.id)
             try $0.bind(2, upload.bucket)
             try $0.bind(3, bytesOf: upload.key.rawValue)

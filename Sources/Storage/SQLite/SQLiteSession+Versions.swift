@@ -11,12 +11,12 @@ extension SQLiteSession {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
         } row: {
-            try version(in: $0, isCurrent: true)
+            try version(in: $0)
         }
         return try current ?? newestOther(bucket: bucket, key: key)
     }
 
-    /// The newest version outside `current_objects`; current when the key has no current object.
+    /// The newest version outside `current_objects`: the newest of all when the key has no current object.
     private func newestOther(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
         try connection.first(
             """
@@ -27,7 +27,7 @@ extension SQLiteSession {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
         } row: {
-            try version(in: $0, isCurrent: true)
+            try version(in: $0)
         }
     }
 
@@ -42,10 +42,10 @@ extension SQLiteSession {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
         } row: {
-            try version(in: $0, isCurrent: true)
+            try version(in: $0)
         }
         if let current { return current }
-        let other = try connection.first(
+        return try connection.first(
             """
             SELECT key, stamp, record, large FROM other_versions
             WHERE bucket = ?1 AND key = ?2 AND is_null = 1 ORDER BY stamp DESC LIMIT 1
@@ -54,16 +54,8 @@ extension SQLiteSession {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
         } row: {
-            try version(in: $0, isCurrent: false)
+            try version(in: $0)
         }
-        guard var found = other else { return nil }
-        found.isCurrent = try newestStamp(bucket: bucket, key: key) == found.stamp
-        return found
-    }
-
-    /// The greatest stamp of a key, delete markers included.
-    func newestStamp(bucket: Int64, key: ObjectKey) throws -> VersionStamp? {
-        try currentStamp(bucket: bucket, key: key) ?? newestOtherStamp(bucket: bucket, key: key)
     }
 
     private func currentStamp(bucket: Int64, key: ObjectKey) throws -> VersionStamp? {
@@ -104,33 +96,28 @@ extension SQLiteSession {
             "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
         ) {
             Location(
-                version: try version(in: $0, isCurrent: true), isInCurrentObjects: true,
+                version: try version(in: $0), isInCurrentObjects: true,
                 large: $0.isNull(3) ? nil : $0.int64(3))
         }
         if let current { return current }
-        let other = try connection.first(
+        return try connection.first(
             "SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
         ) {
             Location(
-                version: try version(in: $0, isCurrent: false), isInCurrentObjects: false,
+                version: try version(in: $0), isInCurrentObjects: false,
                 large: $0.isNull(3) ? nil : $0.int64(3))
         }
-        guard var found = other else { return nil }
-        found.version.isCurrent = try newestStamp(bucket: bucket, key: key) == stamp
-        return found
     }
 
     /// The version in a row of `key, stamp, record, large`.
-    func version(in row: Statement, isCurrent: Bool) throws -> ObjectVersion {
+    func version(in row: Statement) throws -> ObjectVersion {
         let key = ObjectKey(stored: row.text(0))
         let stamp = try stamp(in: row, column: 1)
-        var found = try withRecord(in: row) { bytes in
+        return try withRecord(in: row) { bytes in
             try decoding("version \(VersionID.stamp(stamp)) of \(key.rawValue.debugDescription)") {
                 () throws(RecordError) in try VersionRecord.decode(bytes, key: key, stamp: stamp)
             }
         }
-        found.isCurrent = isCurrent
-        return found
     }
 
     private func withRecord<Result>(in row: Statement, _ body: (UnsafeRawBufferPointer) throws -> Result) throws
@@ -196,9 +183,7 @@ extension SQLiteSession {
     }
 
     func update(version: ObjectVersion, bucket: Int64) throws {
-        guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else {
-            throw StorageError.io(operation: "update", detail: "the version \(version.versionID) is not there")
-        }
+        guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
         var changed = version
         if case .object(var content) = version.content, let data = old.version.object?.data {
             content.data = data
@@ -207,8 +192,14 @@ extension SQLiteSession {
         if let large = old.large { try deleteLargeRecord(large) }
         let sql: StaticString =
             old.isInCurrentObjects
-            ? "UPDATE current_objects SET is_null = ?4, record = ?5, large = ?6 WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
-            : "UPDATE other_versions SET is_null = ?4, record = ?5, large = ?6 WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
+            ? """
+            UPDATE current_objects SET is_null = ?4, record = ?5, large = ?6
+            WHERE bucket = ?1 AND key = ?2 AND stamp = ?3
+            """
+            : """
+            UPDATE other_versions SET is_null = ?4, record = ?5, large = ?6
+            WHERE bucket = ?1 AND key = ?2 AND stamp = ?3
+            """
         try connection.run(sql) { try bind(changed, bucket: bucket, to: $0) }
         try raiseHighWater(to: version)
     }
@@ -267,7 +258,7 @@ extension SQLiteSession {
         }
     }
 
-    /// After a removal: when the key has no current object and the newest version left is an object, it becomes current.
+    /// After a removal: when the key has no current object and its newest version is an object, that becomes current.
     private func promoteNewest(bucket: Int64, key: ObjectKey) throws {
         guard try currentStamp(bucket: bucket, key: key) == nil,
             let newest = try newestOtherStamp(bucket: bucket, key: key)

@@ -1,7 +1,6 @@
 import S3Model
 
-/// How an ``ObjectVersion`` is stored. Key and stamp are columns beside the record, and `isCurrent` follows from the
-/// table it is in.
+/// How an ``ObjectVersion`` is stored. Key and stamp are columns beside the record; `isCurrent` is not stored.
 enum VersionRecord {
     static let version: UInt8 = 1
 
