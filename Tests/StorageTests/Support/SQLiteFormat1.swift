@@ -1,0 +1,157 @@
+/// `sqlite3 .dump` of a metadata file of format 1, as the first release wrote it: a bucket, an object behind a delete
+/// marker, one with much metadata and inline bytes, an upload with a part, an outbox entry and garbage.
+enum SQLiteFormat1 {
+    static let dump = #"""
+        PRAGMA foreign_keys=OFF;
+        BEGIN TRANSACTION;
+        CREATE TABLE state (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            high_water BLOB NOT NULL
+        ) STRICT;
+        INSERT INTO state VALUES(1,X'00000000000000140000000700000009');
+        CREATE TABLE buckets (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            record BLOB NOT NULL
+        ) STRICT;
+        INSERT INTO buckets VALUES(1,'photos',X'010c3131313132323232333333334061626162616261626162616261626162616261\#
+        6261626162616261626162616261626162616261626162616261626162616261626162616261626162616261620674657374657280a0\#
+        abfef96201000000');
+        CREATE TABLE current_objects (
+            bucket INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            stamp BLOB NOT NULL,
+            is_null INTEGER NOT NULL,
+            record BLOB,
+            large INTEGER,
+            PRIMARY KEY (bucket, key)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO current_objects VALUES(1,X'6b657074',X'000000000000000b0000000700000009',0,NULL,1);
+        CREATE TABLE other_versions (
+            bucket INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            stamp BLOB NOT NULL,
+            is_null INTEGER NOT NULL,
+            is_delete_marker INTEGER NOT NULL,
+            record BLOB,
+            large INTEGER,
+            PRIMARY KEY (bucket, key, stamp DESC)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO other_versions VALUES(1,X'676f6e65',X'00000000000000140000000700000009',0,1,X'0102280c3131313132\#
+        323232333333334061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162\#
+        6162616261626162616261626162616261620674657374657200',NULL);
+        INSERT INTO other_versions VALUES(1,X'676f6e65',X'000000000000000a0000000700000009',0,0,X'0100140c3131313132\#
+        323232333333334061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162\#
+        616261626162616261626162616261626162067465737465720006206434316438636439386630306232303465393830303939386563\#
+        6638343237650000000000020106626c6f622d31c801',NULL);
+        CREATE TABLE large_records (
+            id INTEGER PRIMARY KEY,
+            record BLOB NOT NULL
+        ) STRICT;
+        INSERT INTO large_records VALUES(1,X'0100160c313131313232323233333333406162616261626162616261626162616261626\#
+        162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616206746573746572000\#
+        6206434316438636439386630306232303465393830303939386563663834323765010a746578742f706c61696e01046c6f6e67bc057\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787\#
+        878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787800000\#
+        00102818beab203');
+        CREATE TABLE inline_data (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            bytes BLOB NOT NULL
+        ) STRICT;
+        INSERT INTO inline_data VALUES(1,X'616263');
+        CREATE TABLE blob_refs (
+            blob TEXT PRIMARY KEY NOT NULL,
+            count INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO blob_refs VALUES('blob-1',1);
+        INSERT INTO blob_refs VALUES('blob-2',1);
+        CREATE TABLE garbage (
+            blob TEXT PRIMARY KEY NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO garbage VALUES('blob-3');
+        CREATE TABLE uploads (
+            id TEXT PRIMARY KEY NOT NULL,
+            bucket INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            record BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO uploads VALUES('r.1',1,X'626967',X'010a0c3131313132323232333333334061626162616261626162616261626\#
+        162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162067465737\#
+        465720000000000');
+        CREATE TABLE parts (
+            upload TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            record BLOB NOT NULL,
+            PRIMARY KEY (upload, number)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO parts VALUES('r.1',1,X'01c8010265311200020106626c6f622d32c801');
+        CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            bucket INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            stamp BLOB NOT NULL,
+            kind INTEGER NOT NULL,
+            destination TEXT NOT NULL,
+            rule TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            enqueued INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            not_before INTEGER NOT NULL,
+            last_error TEXT
+        ) STRICT;
+        INSERT INTO outbox VALUES(1,1,X'6b657074',X'000000000000000b0000000700000009',1,'destination','rule',10,1,0,\#
+        0,NULL);
+        CREATE TABLE outbox_totals (
+            bucket INTEGER NOT NULL,
+            destination TEXT NOT NULL,
+            rule TEXT NOT NULL,
+            versions INTEGER NOT NULL,
+            bytes INTEGER NOT NULL,
+            retrying INTEGER NOT NULL,
+            PRIMARY KEY (bucket, destination, rule)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO outbox_totals VALUES(1,'destination','rule',1,10,0);
+        DELETE FROM sqlite_sequence;
+        INSERT INTO sqlite_sequence VALUES('buckets',1);
+        INSERT INTO sqlite_sequence VALUES('inline_data',1);
+        INSERT INTO sqlite_sequence VALUES('outbox',1);
+        CREATE INDEX other_null_versions ON other_versions (bucket, key) WHERE is_null = 1;
+        CREATE INDEX uploads_by_key ON uploads (bucket, key, id);
+        CREATE INDEX outbox_by_destination ON outbox (destination, id, not_before);
+        CREATE INDEX outbox_by_time ON outbox (destination, not_before);
+        CREATE INDEX outbox_by_version ON outbox (bucket, key, stamp);
+        CREATE INDEX outbox_by_age ON outbox (bucket, destination, rule, enqueued);
+        CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
+            INSERT INTO outbox_totals (bucket, destination, rule, versions, bytes, retrying)
+            VALUES (new.bucket, new.destination, new.rule, 1, new.bytes, new.attempts > 0)
+            ON CONFLICT DO UPDATE SET
+                versions = versions + 1, bytes = bytes + excluded.bytes, retrying = retrying + excluded.retrying;
+        END;
+        CREATE TRIGGER outbox_updated AFTER UPDATE OF attempts ON outbox
+        WHEN (new.attempts > 0) <> (old.attempts > 0) BEGIN
+            UPDATE outbox_totals SET retrying = retrying + (new.attempts > 0) - (old.attempts > 0)
+            WHERE bucket = new.bucket AND destination = new.destination AND rule = new.rule;
+        END;
+        CREATE TRIGGER outbox_deleted AFTER DELETE ON outbox BEGIN
+            UPDATE outbox_totals SET
+                versions = versions - 1, bytes = bytes - old.bytes, retrying = retrying - (old.attempts > 0)
+            WHERE bucket = old.bucket AND destination = old.destination AND rule = old.rule;
+            DELETE FROM outbox_totals
+            WHERE bucket = old.bucket AND destination = old.destination AND rule = old.rule AND versions <= 0;
+        END;
+        PRAGMA application_id=1296388681;
+        PRAGMA user_version=1;
+        COMMIT;
+        """#
+}
