@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    /// A full disk ends the transaction inside SQLite: everybody in it is told, nothing is stored, and the store goes on.
+    /// A full disk ends the transaction inside SQLite: everybody in it is told, nothing is stored, the store goes on.
     @Test func aFullDiskIsSaidAndSurvived() async throws {
         try await withMetadataFolder { folder in
             let store = try SQLiteMetadataStore.open(path: "\(folder)/m.db")

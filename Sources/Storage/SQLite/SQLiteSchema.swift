@@ -44,7 +44,7 @@ enum SQLiteSchema {
             large INTEGER,
             PRIMARY KEY (bucket, key, stamp DESC)
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX other_null_versions ON other_versions (bucket, key) WHERE is_null = 1;
+        CREATE INDEX other_null_versions ON other_versions (bucket, key, stamp DESC) WHERE is_null = 1;
 
         CREATE TABLE large_records (
             id INTEGER PRIMARY KEY,

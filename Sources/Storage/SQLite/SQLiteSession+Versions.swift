@@ -47,7 +47,7 @@ extension SQLiteSession {
         if let current { return current }
         return try connection.first(
             """
-            SELECT key, stamp, record, large FROM other_versions
+            SELECT key, stamp, record, large FROM other_versions INDEXED BY other_null_versions
             WHERE bucket = ?1 AND key = ?2 AND is_null = 1 ORDER BY stamp DESC LIMIT 1
             """
         ) {

@@ -126,7 +126,7 @@ enum SQLiteFormat1 {
         INSERT INTO sqlite_sequence VALUES('buckets',1);
         INSERT INTO sqlite_sequence VALUES('inline_data',1);
         INSERT INTO sqlite_sequence VALUES('outbox',1);
-        CREATE INDEX other_null_versions ON other_versions (bucket, key) WHERE is_null = 1;
+        CREATE INDEX other_null_versions ON other_versions (bucket, key, stamp DESC) WHERE is_null = 1;
         CREATE INDEX uploads_by_key ON uploads (bucket, key, id);
         CREATE INDEX outbox_by_destination ON outbox (destination, id, not_before);
         CREATE INDEX outbox_by_time ON outbox (destination, not_before);
