@@ -3,7 +3,8 @@ import Synchronization
 /// A control store for tests and the simulation: the same contract as the embedded one, without a disk.
 package final class InMemoryControlStore: ControlStore {
     private struct State {
-        var records: [String: ControlRecord] = [:]
+        /// By the key's bytes: `String` takes two spellings of one letter for equal.
+        var records: [[UInt8]: ControlRecord] = [:]
         var revision: Int64 = 0
         var outage: String?
     }
@@ -25,7 +26,7 @@ package final class InMemoryControlStore: ControlStore {
         }
     }
 
-    package func record(_ key: String) async throws -> ControlRecord? { try read { $0.records[key] } }
+    package func record(_ key: String) async throws -> ControlRecord? { try read { $0.records[Array(key.utf8)] } }
 
     package func commit(_ transaction: ControlTransaction) async throws -> Int64 {
         let revision: Int64 = try state.withLock { state in
@@ -38,8 +39,8 @@ package final class InMemoryControlStore: ControlStore {
             for write in transaction.writes {
                 switch write {
                 case .put(let key, let value):
-                    state.records[key] = ControlRecord(key: key, value: value, revision: state.revision)
-                case .delete(let key): state.records[key] = nil
+                    state.records[Array(key.utf8)] = ControlRecord(key: key, value: value, revision: state.revision)
+                case .delete(let key): state.records[Array(key.utf8)] = nil
                 }
             }
             return state.revision
@@ -61,8 +62,8 @@ package final class InMemoryControlStore: ControlStore {
 
     private static func holds(_ expectation: ControlTransaction.Expectation, in state: State) -> Bool {
         switch expectation {
-        case .absent(let key): state.records[key] == nil
-        case .unchanged(let key, let revision): state.records[key]?.revision == revision
+        case .absent(let key): state.records[Array(key.utf8)] == nil
+        case .unchanged(let key, let revision): state.records[Array(key.utf8)]?.revision == revision
         }
     }
 }
