@@ -140,6 +140,8 @@ extension AccessPointRegistry {
         guard try await record(ControlKeys.alias(name.rawValue), as: AliasRecord.self) == nil else {
             throw S3Error(.invalidRequest, "The name \(name) is the alias of an access point; choose another one.")
         }
+        // Read before the points are counted: a create that comes in between changes it, and this one starts again.
+        let gate = try await record(ControlKeys.account(account), as: AccountRecord.self)
         let existing = try await points(of: account)
         if existing.contains(where: { $0.name == name }) {
             draft.request.status = .failed
@@ -160,7 +162,6 @@ extension AccessPointRegistry {
             name: name, alias: alias, account: account, created: draft.request.created, status: .creating,
             regions: request.regions.compactMap { provisional($0, account: account) },
             publicAccessBlock: request.publicAccessBlock, policy: AccessPointPolicy())
-        let gate = try await record(ControlKeys.account(account), as: AccountRecord.self)
         let creates = AccountRecord(creates: (gate?.value.creates ?? 0) + 1)
         let token = draft.request.token
         draft.transaction.expectations += [
