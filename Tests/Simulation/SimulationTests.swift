@@ -1,0 +1,54 @@
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// `SIM_SEED=n` replays one seed, `SIM_SEEDS=n` says how many are tried.
+@Suite(.serialized) struct SimulationTests {
+    private static func setting(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+    @Test func regionsConverge() {
+        let seeds: Range<UInt64>
+        if let seed = Self.setting("SIM_SEED") {
+            seeds = seed..<seed + 1
+        } else {
+            seeds = 1..<(Self.setting("SIM_SEEDS") ?? 300) + 1
+        }
+        var operations = 0
+        var applies = 0
+        for seed in seeds {
+            let report = Scenario(seed: seed, mutation: .none).run()
+            operations += report.operations
+            applies += report.applies
+            if !report.violations.isEmpty {
+                print("SIM_SEED=\(seed)")
+                for event in report.events { print("  \(event)") }
+                Issue.record("SIM_SEED=\(seed): \(report.violations.prefix(8).joined(separator: "; "))")
+            } else if seeds.count == 1 {
+                print("SIM_SEED=\(seed) digest \(report.digest), \(report.virtualMilliseconds) virtual ms")
+            }
+        }
+        print("\(seeds.count) seeds, \(operations) acknowledged writes, \(applies) replicas")
+        // A run in which nothing happens proves nothing.
+        #expect(seeds.count == 1 || applies > operations)
+    }
+
+    @Test func aSeedRepeatsExactly() {
+        for seed in UInt64(1)...4 {
+            let first = Scenario(seed: seed, mutation: .none).run()
+            let second = Scenario(seed: seed, mutation: .none).run()
+            #expect(first.digest == second.digest)
+            #expect(first.virtualMilliseconds == second.virtualMilliseconds)
+        }
+    }
+
+    /// A checker that finds nothing wrong with a broken system is worth nothing.
+    @Test(arguments: Mutation.allCases.filter { $0 != .none })
+    func deliberateMistakesAreFound(mutation: Mutation) {
+        let caught = (UInt64(1)...20).first { !Scenario(seed: $0, mutation: mutation).run().violations.isEmpty }
+        #expect(caught != nil, "\(mutation) went through 20 seeds unnoticed")
+    }
+}

@@ -1,0 +1,73 @@
+import Replication
+import S3Model
+import Storage
+import Synchronization
+
+/// What goes wrong in a run, drawn from its seed, and how often it did.
+final class Faults: Sendable {
+    struct Counts {
+        var crashes = 0
+        var lostRequests = 0
+        var lostReplies = 0
+        var brokenBodies = 0
+        var duplicates = 0
+        var unchangedApplies = 0
+        var applies = 0
+    }
+
+    let mutation: Mutation
+    let crashesPerThousandSteps: Int
+    let lossPercent: Int
+    let duplicatePercent: Int
+    let latencyMilliseconds: Int
+    let clocksStep: Bool
+    let rulesChange: Bool
+    private let on = Atomic(false)
+    private let counted = Mutex(Counts())
+
+    init(_ random: SeededRandom, mutation: Mutation) {
+        self.mutation = mutation
+        crashesPerThousandSteps = random.chance(60) ? random.below(30) : 0
+        lossPercent = random.chance(70) ? random.below(30) : 0
+        duplicatePercent = random.chance(50) ? random.below(20) : 0
+        latencyMilliseconds = [1, 20, 200][random.below(3)]
+        clocksStep = random.chance(50)
+        rulesChange = random.chance(30)
+    }
+
+    var areOn: Bool { on.load(ordering: .acquiring) }
+    func turn(on value: Bool) { on.store(value, ordering: .releasing) }
+    func count(_ path: any WritableKeyPath<Counts, Int> & Sendable) { counted.withLock { $0[keyPath: path] += 1 } }
+    var counts: Counts { counted.withLock { $0 } }
+}
+
+/// Deliberate mistakes in the code under test, which the checkers have to find.
+enum Mutation: String, Sendable, CaseIterable {
+    case none
+    /// The planner forgets delete markers.
+    case dropDeleteMarkers
+    /// The planner forgets changes of tags.
+    case dropTagChanges
+    /// Replicas get the time of their arrival instead of their stamp.
+    case restampReplicas
+    /// Some replicas are acknowledged and not stored.
+    case acknowledgeUnstored
+
+    func planner(for region: RegionName) -> any OutboxPlanner {
+        switch self {
+        case .dropDeleteMarkers: MutatedPlanner(base: RulePlanner(region: region)) { $0 != .deleteMarker }
+        case .dropTagChanges: MutatedPlanner(base: RulePlanner(region: region)) { $0 != .attributes }
+        default: RulePlanner(region: region)
+        }
+    }
+}
+
+private struct MutatedPlanner: OutboxPlanner {
+    let base: RulePlanner
+    let keeps: @Sendable (OutboxEntry.Kind) -> Bool
+
+    func plan(_ version: ObjectVersion, kind: OutboxEntry.Kind, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry]
+    {
+        keeps(kind) ? base.plan(version, kind: kind, in: bucket, at: time) : []
+    }
+}

@@ -1,0 +1,22 @@
+import Environment
+import Synchronization
+
+/// Repeatable randomness (SplitMix64).
+final class SeededRandom: RandomSource {
+    private let state: Mutex<UInt64>
+
+    init(_ seed: UInt64) { state = Mutex(seed) }
+
+    func next() -> UInt64 {
+        state.withLock { state in
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var mixed = state
+            mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+            mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+            return mixed ^ mixed >> 31
+        }
+    }
+
+    func below(_ bound: Int) -> Int { Int(uniform(below: UInt64(bound))) }
+    func chance(_ percent: Int) -> Bool { below(100) < percent }
+}
