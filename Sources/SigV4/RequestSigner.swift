@@ -151,7 +151,7 @@ extension RequestSigner {
         let added = [(name: "x-amz-date", value: RequestDate.basic(now))]
         let parts = RequestParts(method: method, target: target, headers: headers + added)
         let claim = SignatureV2(accessKeyID: secret.accessKeyID, dateLine: [], isPresigned: false)
-        let text = claim.stringToSign(parts, bucket: nil, path: .raw)
+        let text = claim.stringToSign(parts, bucket: nil, resource: .raw)
         let signature = SignatureV2.sign(text, secret: secret.secretAccessKey)[...].text
         return added + [("Authorization", "AWS \(secret.accessKeyID):\(signature)")]
     }
@@ -164,7 +164,7 @@ extension RequestSigner {
         let claim = SignatureV2(
             accessKeyID: secret.accessKeyID, dateLine: Array(expires.utf8)[...], isPresigned: true)
         let signature = SignatureV2.sign(
-            claim.stringToSign(parts, bucket: nil, path: .raw), secret: secret.secretAccessKey)
+            claim.stringToSign(parts, bucket: nil, resource: .raw), secret: secret.secretAccessKey)
         return Self.adding(
             [("AWSAccessKeyId", secret.accessKeyID), ("Signature", signature[...].text), ("Expires", expires)],
             to: target)

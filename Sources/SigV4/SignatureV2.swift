@@ -4,6 +4,16 @@ import S3Model
 /// A SigV2 claim, in the `Authorization` header (`AWS <access key>:<signature>`) or in the query string
 /// (spec/clients.md §4.5). Source: AWS S3 developer guide, "Signing and authenticating REST requests".
 struct SignatureV2 {
+    /// Spellings of the same resource that clients sign.
+    enum ResourceForm: CaseIterable {
+        /// The path as it is sent.
+        case raw
+        /// The path escaped, from clients that send it less so.
+        case encoded
+        /// `/bucket/` where `/bucket` is sent: botocore.
+        case bucket
+    }
+
     let accessKeyID: String
     let signature: ArraySlice<UInt8>
     let isPresigned: Bool
@@ -63,7 +73,7 @@ struct SignatureV2 {
     }
 
     /// - Parameter bucket: set when the host names the bucket.
-    func stringToSign(_ parts: RequestParts, bucket: String?, path form: CanonicalRequest.PathForm) -> [UInt8] {
+    func stringToSign(_ parts: RequestParts, bucket: String?, resource form: ResourceForm) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(256)
         out.appendLine(parts.method)
@@ -79,6 +89,11 @@ struct SignatureV2 {
         switch form {
         case .encoded: CanonicalRequest.appendPath(parts[parts.path], to: &out)
         case .raw: out.append(contentsOf: parts[parts.path])
+        case .bucket:
+            out.append(contentsOf: parts[parts.path])
+            if bucket == nil, parts[parts.path].count(where: { $0 == UInt8(ascii: "/") }) == 1 {
+                out.append(UInt8(ascii: "/"))
+            }
         }
         appendSubresources(parts, to: &out)
         return out
@@ -173,17 +188,16 @@ extension SignatureVerifier {
         let secret = try secret(of: claim.accessKeyID)
         let payload = try PayloadMode(header: parts.header("x-amz-content-sha256")?.text, algorithm: .v2)
         let bucket = parts.header("host").flatMap { virtualHostLabel($0.text) }
-        // Clients sign the path as they send it; the encoded form is for those that send it less escaped.
         let isValid =
             claim.isUnambiguous(parts)
-            && [CanonicalRequest.PathForm.raw, .encoded].contains { form in
-                let text = claim.stringToSign(parts, bucket: bucket, path: form)
+            && SignatureV2.ResourceForm.allCases.contains { form in
+                let text = claim.stringToSign(parts, bucket: bucket, resource: form)
                 let expected = SignatureV2.sign(text, secret: secret.secretAccessKey)
                 return isEqualInConstantTime(expected, claim.signature)
             }
         guard isValid else {
             throw SignatureFault.mismatch(
-                accessKeyID: claim.accessKeyID, stringToSign: claim.stringToSign(parts, bucket: bucket, path: .raw),
+                accessKeyID: claim.accessKeyID, stringToSign: claim.stringToSign(parts, bucket: bucket, resource: .raw),
                 signature: claim.signature, canonicalRequest: nil)
         }
         let token =

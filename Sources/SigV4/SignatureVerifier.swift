@@ -20,7 +20,8 @@ package final class SignatureVerifier: Sendable {
     ///   - secrets: the secret of an access key, `nil` when there is no such key (or it is switched off).
     ///   - virtualHostLabel: the bucket that a `Host` value names, `nil` for path style. Only SigV2 needs it, because it
     ///     signs the bucket rather than the host. It must decide as the routing of the request does: otherwise a
-    ///     signature for one bucket would open another.
+    ///     signature for one bucket would open another. For the hosts of access points it should return their label:
+    ///     AWS has no SigV2 there, and botocore signs such a request as if its key began with a bucket.
     package init(
         secrets: @escaping @Sendable (String) -> SigningSecret?,
         virtualHostLabel: @escaping @Sendable (String) -> String? = { _ in nil }

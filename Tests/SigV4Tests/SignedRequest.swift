@@ -12,6 +12,8 @@ struct SignedRequest: Sendable, CustomStringConvertible {
     var body: [UInt8] = []
     var stringToSign = ""
     var canonicalRequest = ""
+    /// For clients that send no payload hash.
+    var bodySHA256: String?
 
     var description: String { name }
 
@@ -121,6 +123,21 @@ enum Vectors {
             body: Array(vector.body.utf8), stringToSign: vector.stringToSigns[0],
             canonicalRequest: vector.canonicalRequest)
     }()
+
+    private struct Botocore: Decodable {
+        let name: String
+        let method: String
+        let target: String
+        let headers: [[String]]
+        let bodySHA256: String?
+    }
+
+    static let botocoreTime = timestamp("20261121T074903Z")
+    static let botocore: [SignedRequest] = decode("botocore", as: [Botocore].self).map { vector in
+        SignedRequest(
+            name: vector.name, method: vector.method, target: vector.target,
+            headers: vector.headers.map { ($0[0], $0[1]) }, bodySHA256: vector.bodySHA256)
+    }
 
     static let all = captured + [chunked]
 
