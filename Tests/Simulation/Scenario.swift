@@ -11,7 +11,7 @@ struct Scenario {
         var events: [String]
         var digest: UInt64
         var virtualMilliseconds: UInt64
-        var applies: Int
+        var faults: Faults.Counts
         var operations: Int
     }
 
@@ -43,7 +43,7 @@ struct Scenario {
         if ending != .finished { violations.withLock { $0.append("the run did not end: \(ending)") } }
         return Report(
             violations: violations.withLock { $0 }, events: world.events, digest: world.digest,
-            virtualMilliseconds: world.milliseconds, applies: faults.counts.applies,
+            virtualMilliseconds: world.milliseconds, faults: faults.counts,
             operations: operations.withLock { $0 })
     }
 
@@ -128,7 +128,7 @@ struct Scenario {
                         let writer = Writer(
                             home: nodes[index % nodes.count].region, owner: owner, world: world, ledger: ledger,
                             routes: routes, faults: faults, changesReplicas: rules.replicaModifications, erases: erases)
-                        writing.addTask { await writer.run(operations: 5 + world.random.below(25)) }
+                        writing.addTask { await writer.run(operations: 10 + world.random.below(60)) }
                     }
                 }
             }

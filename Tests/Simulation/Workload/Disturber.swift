@@ -33,6 +33,7 @@ struct Disturber: Sendable {
         case 0..<8: if faults.crashesPerThousandSteps > 0 { node.crash() }
         case 8..<25:
             world.note("cut \(way.from)->\(way.to)")
+            faults.count(\.cuts)
             network.cut(way)
         case 25..<35: network.slow(way)
         case 35..<65: network.heal(way)
@@ -40,12 +41,14 @@ struct Disturber: Sendable {
             guard faults.clocksStep else { return }
             let step = Int64(random.below(7_200_000)) - 3_600_000
             world.note("\(node.region) clock steps \(step) ms")
+            faults.count(\.clockSteps)
             node.clock.step(by: step)
         case 75..<85: routes.turnDials(random)
         default:
             guard faults.rulesChange else { return }
             let change = RuleSet.Change.allCases[random.below(RuleSet.Change.allCases.count)]
             world.note("\(node.region) rules: \(change)")
+            faults.count(\.ruleChanges)
             do { try await rules.apply(change, to: node) } catch { world.note("\(node.region) rules: \(error)") }
         }
     }

@@ -16,7 +16,6 @@ final class Ledger: Sendable {
         var erased: Set<VersionStamp> = []
         var operations = 0
         var tagChanges = 0
-        var unknown = 0
     }
 
     private let state = Mutex(State())
@@ -39,12 +38,10 @@ final class Ledger: Sendable {
     /// Somebody asked, somewhere, to remove this version for good; whether it happened does not matter.
     func erase(_ stamp: VersionStamp) { state.withLock { _ = $0.erased.insert(stamp) } }
     func countTagChange() { state.withLock { $0.tagChanges += 1 } }
-    func countUnknown() { state.withLock { $0.unknown += 1 } }
 
     var acknowledged: [Acknowledged] { state.withLock { $0.acknowledged } }
     var erased: Set<VersionStamp> { state.withLock { $0.erased } }
     var tagChanges: Int { state.withLock { $0.tagChanges } }
-    var unknown: Int { state.withLock { $0.unknown } }
 
     /// Any version a client was told of.
     func anyVersion(_ choice: UInt64) -> Acknowledged? {

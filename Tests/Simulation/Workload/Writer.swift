@@ -24,7 +24,7 @@ struct Writer: Sendable {
                 try await operate(store, node)
             } catch {
                 // The client does not know whether it happened; both are right.
-                ledger.countUnknown()
+                faults.count(\.refusedOperations)
                 world.note("\(node.region) writer: \(error)")
             }
         }

@@ -5,14 +5,32 @@ import Synchronization
 
 /// What goes wrong in a run, drawn from its seed, and how often it did.
 final class Faults: Sendable {
-    struct Counts {
+    struct Counts: Sendable {
         var crashes = 0
+        var refusedOperations = 0
+        var deliveriesWhileDown = 0
+        var clockSteps = 0
+        var cuts = 0
+        var ruleChanges = 0
         var lostRequests = 0
         var lostReplies = 0
         var brokenBodies = 0
         var duplicates = 0
         var unchangedApplies = 0
         var applies = 0
+
+        mutating func add(_ other: Counts) {
+            for path in Self.kinds { self[keyPath: path] += other[keyPath: path] }
+        }
+
+        var isEveryKindThere: Bool { Self.kinds.allSatisfy { self[keyPath: $0] > 0 } }
+
+        private static var kinds: [WritableKeyPath<Counts, Int>] {
+            [
+                \.crashes, \.refusedOperations, \.deliveriesWhileDown, \.clockSteps, \.cuts, \.ruleChanges, \.lostRequests,
+                \.lostReplies, \.brokenBodies, \.duplicates, \.unchangedApplies, \.applies,
+            ]
+        }
     }
 
     let mutation: Mutation

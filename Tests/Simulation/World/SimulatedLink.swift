@@ -72,7 +72,10 @@ final class SimulatedLink: PeerLink {
             faults.count(\.lostRequests)
             throw PeerError.unavailable(reason: "request lost")
         }
-        guard let store = node.store else { throw PeerError.unavailable(reason: "down") }
+        guard let store = node.store else {
+            faults.count(\.deliveriesWhileDown)
+            throw PeerError.unavailable(reason: "down")
+        }
         if faults.mutation == .acknowledgeUnstored, world.random.chance(5) { return .applied }
         let breaks = faults.areOn && world.random.chance(faults.lossPercent / 3)
         let source = body.map { WatchedBody($0, world: world, breaks: breaks) }
