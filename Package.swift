@@ -78,7 +78,9 @@ let tests: [Target] = [
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "PolicyTests", dependencies: ["Policy"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Environment"] + nio("NIOCore")),
-    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "S3Model", "Storage", "SQLite", "Environment"]),
+    .testTarget(
+        name: "ClusterTests",
+        dependencies: ["Cluster", "S3Model", "Storage", "SQLite", "Environment"] + nio("NIOCore")),
     .testTarget(name: "AccessPointsTests", dependencies: ["AccessPoints", "Cluster", "S3Model", "Environment"]),
     .testTarget(name: "ReplicationTests", dependencies: ["Replication", "Environment"] + nio("NIOCore")),
     .testTarget(

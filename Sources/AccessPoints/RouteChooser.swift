@@ -41,12 +41,9 @@ package enum RouteChooser {
         if let pin, let member = entry.member(in: pin) {
             return Choice(member: member, reason: .pinned, isLastResort: !healthy(pin))
         }
-        let active = order(entry.members.filter(\.isActive), home: home, distance: distance)
-        guard let nearest = active.first else { return nil }
-        let up = active.filter { healthy($0.region) }
-        guard let nearestUp = up.first else {
-            return Choice(member: nearest, reason: .fallback, isLastResort: true)
-        }
+        let (first, firstUp) = closest(entry.members, home: home, healthy: healthy, distance: distance)
+        guard let nearest = first else { return nil }
+        guard let nearestUp = firstUp else { return Choice(member: nearest, reason: .fallback, isLastResort: true) }
         func chosen(_ member: RoutingEntry.Member, _ reason: RouteReason) -> Choice {
             Choice(member: member, reason: reason, isLastResort: false)
         }
@@ -54,13 +51,37 @@ package enum RouteChooser {
         case .nearest:
             return chosen(nearestUp, nearestUp == nearest ? .nearest : .fallback)
         case .shares:
-            let sharing = up.filter { $0.dial < 100 }
+            let sharing = entry.members.filter { (1..<100).contains($0.dial) && healthy($0.region) }
             guard !sharing.isEmpty else { return chosen(nearestUp, .standby) }
             return chosen(draw(sharing, weights: sharing.map { Double($0.dial) }, random: random), .share)
         case .nearestShares:
             guard nearestUp.dial < 100 else { return chosen(nearestUp, nearestUp == nearest ? .nearest : .fallback) }
-            return chosen(draw(up, weights: passedOn(up), random: random), .share)
+            let active = entry.members.filter { $0.isActive && healthy($0.region) }
+            let ordered = order(active, home: home, distance: distance)
+            return chosen(draw(ordered, weights: passedOn(ordered), random: random), .share)
         }
+    }
+
+    /// The nearest active member, and the nearest that is also up: one pass without allocating, since nearly every
+    /// request needs no more than this.
+    private static func closest(
+        _ members: [RoutingEntry.Member], home: RegionName, healthy: (RegionName) -> Bool,
+        distance: (RegionName, RegionName) -> Double
+    ) -> (any: RoutingEntry.Member?, up: RoutingEntry.Member?) {
+        typealias Candidate = (member: RoutingEntry.Member, distance: Double)
+        func isNearer(_ candidate: Candidate, than best: Candidate?) -> Bool {
+            guard let best else { return true }
+            return candidate.distance != best.distance
+                ? candidate.distance < best.distance : candidate.member.region < best.member.region
+        }
+        var first: Candidate?
+        var firstUp: Candidate?
+        for member in members where member.isActive {
+            let candidate = (member: member, distance: distance(home, member.region))
+            if isNearer(candidate, than: first) { first = candidate }
+            if isNearer(candidate, than: firstUp), healthy(member.region) { firstUp = candidate }
+        }
+        return (first?.member, firstUp?.member)
     }
 
     /// What part of the requests that reach `home` each member gets, as fractions that add up to 1, in the members'
