@@ -68,7 +68,7 @@ format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
 sim: system
-	$(if $(SEED),MERIDIAN_SIM_SEED=$(SEED)) swift test --filter Simulation
+	$(if $(SEED),SIM_SEED=$(SEED)) swift test --filter Simulation
 
 bench: build
 	@if [ ! -x Benchmarks/run ]; then echo 'There are no benchmarks in this tree yet.' >&2; exit 1; fi

@@ -102,6 +102,8 @@ package final class Metrics: Sendable {
         case histogram(Histogram)
         /// Read when somebody looks, for numbers that another part owns, such as the outbox.
         case computed(@Sendable () -> Int64)
+        /// As `computed`, with series that come and go, such as one per destination.
+        case computedSeries(@Sendable () -> [(labels: [MetricLabel], value: Int64)])
     }
 
     struct Series: Sendable {
@@ -144,6 +146,17 @@ package final class Metrics: Sendable {
         _ name: String, help: String, labels: [MetricLabel] = [], reading read: @escaping @Sendable () -> Int64
     ) {
         _ = register(name, help, .gauge, labels, false) { .computed(read) }
+    }
+
+    /// A family that is asked for at exposition and says which series it has then. `read` must be quick and must not
+    /// block, and its labels must come from a bounded set.
+    package func computed(
+        _ name: String, help: String, isCounter: Bool,
+        reading read: @escaping @Sendable () -> [(labels: [MetricLabel], value: Int64)]
+    ) {
+        let kind: Kind = isCounter ? .counter : .gauge
+        let position = MetricLabel("", String(snapshot().first { $0.name == name }?.series.count ?? 0))
+        _ = register(name, help, kind, [position], true) { .computedSeries(read) }
     }
 
     package func histogram(

@@ -62,6 +62,8 @@ extension Metrics {
             let value = counter.value
             return value == 0 && family.omitsZero ? [] : ["\(family.name)\(labels) \(value)"]
         case .gauge(let gauge): return ["\(family.name)\(labels) \(gauge.value)"]
+        case .computedSeries(let read):
+            return read().map { "\(family.name)\(PrometheusText.labels($0.labels)) \($0.value)" }
         case .computed(let read): return ["\(family.name)\(labels) \(read())"]
         case .histogram(let histogram):
             let snapshot = histogram.snapshot

@@ -15,7 +15,8 @@ struct Layers {
 
     /// Reads the `sources` list: each call of `.target`, `.executableTarget` or `.systemLibrary` and the names in it.
     init(package text: String) {
-        guard let start = text.firstRange(of: "let sources: [Target]"), let end = text.firstRange(of: "\nlet tests: [Target]")
+        guard let start = text.firstRange(of: "let sources: [Target]"),
+            let end = text.firstRange(of: "\nlet tests: [Target]")
         else {
             targets = []
             return

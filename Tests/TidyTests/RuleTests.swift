@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [
         "// Task { } and Date() in a comment", "/* try! */ let a = 1", "let s = \"fatalError(\"",
         "let s = \"\\(f(\"try!\")) print(\"", "let s = #\"a\\\"# + \"Date()\"", "myTask { }", "withTask(x)",
-        "reprint(1)", "console.print(1)", "let s = \"\"\"\n  Date()\n  \"\"\"", "group.addTask { }", 
+        "reprint(1)", "console.print(1)", "let s = \"\"\"\n  Date()\n  \"\"\"", "group.addTask { }",
     ])
     func otherTextIsNot(sample: String) {
         let text = SwiftText(sample)
@@ -25,7 +25,10 @@ import Testing
 
     @Test func codeAfterAStringIsStillLookedAt() {
         let text = SwiftText("let s = \"a \\(b(\"c\")) d\"; try! f()\nlet r = #\"\\\"#; let x = Date()\n")
-        #expect(Rules.bannedWords(BannedWord.inSources, path: "Sources/A/B.swift", text: text).map(\.line).sorted() == [1, 2])
+        #expect(
+            Rules.bannedWords(BannedWord.inSources, path: "Sources/A/B.swift", text: text).map(\.line).sorted() == [
+                1, 2,
+            ])
     }
 
     @Test func theCompositionMayBeginTasks() {

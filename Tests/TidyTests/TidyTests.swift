@@ -24,7 +24,7 @@ import Testing
     }
 
     private func expectNone(_ findings: [Finding]) {
-        for finding in findings { Issue.record("\(finding)") }
+        for finding in findings { Issue.record(Comment(rawValue: finding.description)) }
     }
 
     @Test func sourcesAndTestsAreFound() throws {

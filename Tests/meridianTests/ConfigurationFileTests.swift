@@ -26,7 +26,6 @@ import Testing
                         "drainTimeoutSeconds": 0}}
             """)
         #expect(configuration.homeRegion.rawValue == "lab-1")
-        #expect(configuration.regions[0].coordinates != nil, "AWS's regions need no coordinates")
         #expect(configuration.regions[1].coordinates?.longitude == 8)
         #expect(configuration.listen.map(\.description) == ["0.0.0.0:80", "[::]:81"])
         #expect(!configuration.listensByDefault)

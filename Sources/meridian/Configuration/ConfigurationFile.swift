@@ -1,3 +1,4 @@
+import Cluster
 import S3Model
 import Telemetry
 
@@ -90,9 +91,7 @@ package enum ConfigurationFile {
             return name
         }
         if case .string(let text) = value {
-            let name = try name(text)
-            let known = ServerConfiguration.defaultRegions.first { $0.name == name }
-            return ServerConfiguration.Region(name: name, coordinates: known?.coordinates)
+            return ServerConfiguration.Region(name: try name(text))
         }
         let object = try ConfigurationObject(value, place: place, known: regionKeys)
         let regionName = try name(try object.required("name"))
@@ -100,11 +99,10 @@ package enum ConfigurationFile {
         let longitude = try object.number("longitude", in: -180...180)
         switch (latitude, longitude) {
         case (let latitude?, let longitude?):
-            let coordinates = ServerConfiguration.Coordinates(latitude: latitude, longitude: longitude)
+            let coordinates = Coordinate(latitude: latitude, longitude: longitude)
             return ServerConfiguration.Region(name: regionName, coordinates: coordinates)
         case (nil, nil):
-            let known = ServerConfiguration.defaultRegions.first { $0.name == regionName }
-            return ServerConfiguration.Region(name: regionName, coordinates: known?.coordinates)
+            return ServerConfiguration.Region(name: regionName)
         default: throw OperatorError("\(place) needs both latitude and longitude, or neither.")
         }
     }

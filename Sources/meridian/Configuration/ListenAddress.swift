@@ -1,16 +1,8 @@
-/// `HOST:PORT`, where the host is a name, an IPv4 address, or an IPv6 address in brackets. Port 0 lets the system choose.
-package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
-    /// Without brackets.
-    package let host: String
-    package let port: Int
+package import Gateway
 
-    package init(host: String, port: Int) {
-        self.host = host
-        self.port = port
-    }
-
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-
+/// As a person writes it: `HOST:PORT`, where the host is a name, an IPv4 address, or an IPv6 address in brackets. Port 0
+/// lets the system choose.
+extension ListenAddress {
     /// Throws ``OperatorError`` that says what was expected.
     package static func parse(_ text: String) throws(OperatorError) -> ListenAddress {
         let expected = "expected HOST:PORT, for example 127.0.0.1:9000 or [::1]:9000"

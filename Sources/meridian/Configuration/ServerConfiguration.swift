@@ -1,4 +1,6 @@
+package import Cluster
 import Crypto
+package import Gateway
 package import S3Model
 package import Telemetry
 
@@ -7,23 +9,12 @@ package import Telemetry
 package struct ServerConfiguration: Sendable, Equatable {
     package struct Region: Sendable, Hashable {
         package let name: RegionName
-        /// `nil`: unknown, then distance comes from the built-in table or from probes.
-        package let coordinates: Coordinates?
+        /// `nil`: those of AWS's region of that name, if there is one.
+        package let coordinates: Coordinate?
 
-        package init(name: RegionName, coordinates: Coordinates?) {
+        package init(name: RegionName, coordinates: Coordinate? = nil) {
             self.name = name
             self.coordinates = coordinates
-        }
-    }
-
-    /// Degrees; north and east are positive.
-    package struct Coordinates: Sendable, Hashable {
-        package let latitude: Double
-        package let longitude: Double
-
-        package init(latitude: Double, longitude: Double) {
-            self.latitude = latitude
-            self.longitude = longitude
         }
     }
 
@@ -64,11 +55,8 @@ package struct ServerConfiguration: Sendable, Equatable {
         ListenAddress(host: "127.0.0.1", port: 9000), ListenAddress(host: "::1", port: 9000),
     ]
     package static let defaultRegions = [
-        Region(
-            name: RegionName(literal: "us-east-1"), coordinates: Coordinates(latitude: 38.95, longitude: -77.45)),
-        Region(name: RegionName(literal: "eu-west-1"), coordinates: Coordinates(latitude: 53.35, longitude: -6.26)),
-        Region(
-            name: RegionName(literal: "ap-southeast-1"), coordinates: Coordinates(latitude: 1.35, longitude: 103.82)),
+        Region(name: RegionName(literal: "us-east-1")), Region(name: RegionName(literal: "eu-west-1")),
+        Region(name: RegionName(literal: "ap-southeast-1")),
     ]
 
     /// What starts when nothing is configured.
