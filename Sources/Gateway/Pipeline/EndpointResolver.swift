@@ -40,6 +40,14 @@ package struct EndpointResolver: Sendable {
         }
     }
 
+    /// The bucket or access point that a `Host` names; `nil` for path style.
+    package func virtualHostLabel(of host: String) -> String? {
+        switch parse(host: Self.name(ofHost: host)) {
+        case .bucket(let label, _), .accessPoint(let label): label
+        case .pathStyle, .accessPointsByPath, .control: nil
+        }
+    }
+
     /// Whether CONNECT to this name is for us: only service names that AWS clients use, and our own domains.
     package func isServiceName(_ host: String) -> Bool {
         let name = host.lowercased()

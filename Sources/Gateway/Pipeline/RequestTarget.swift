@@ -69,6 +69,9 @@ package struct QueryItems: Sendable, Hashable {
         self.items = items
     }
 
+    /// Only `versionId`, or nothing.
+    init(version: String?) { items = version.map { [Item(name: "versionId", value: $0)] } ?? [] }
+
     /// The first value of `name`: empty when it has no `=`, `nil` when it is not there.
     package subscript(name: String) -> String? {
         for item in items where item.name == name { return item.value ?? "" }

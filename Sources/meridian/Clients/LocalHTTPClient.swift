@@ -1,3 +1,5 @@
+import Gateway
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import Telemetry
 
 #if canImport(Glibc)

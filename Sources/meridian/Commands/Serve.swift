@@ -1,5 +1,6 @@
 import ArgumentParser
 import Environment
+import Gateway
 import Logging
 import Telemetry
 
@@ -41,6 +42,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = try Self.configuration(file: config, listen: listen)
         let folder = DataFolder(path: data)
         let lock = try folder.open()
+        let isFirstStart = try folder.storedRootCredentials() == nil
         let credentials = try folder.rootCredentials(random: SystemRandomSource())
         try BotocoreOverlay.write(to: folder)
         LoggingSystem.bootstrap { label in
@@ -49,7 +51,7 @@ struct Serve: AsyncParsableCommand {
         // The lock is held until the last word about this server is gone from the folder.
         defer { withExtendedLifetime(lock) { folder.removeRuntime() } }
         try await Composition.run(
-            configuration: configuration, dataFolder: folder, credentials: credentials,
+            configuration: configuration, dataFolder: folder, credentials: credentials, isFirstStart: isFirstStart,
             logger: Logger(label: "meridian"))
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Gateway
 
 /// `meridian status`: one screen of health. Exit code 0 when every region is healthy, else 1.
 struct Status: ParsableCommand {

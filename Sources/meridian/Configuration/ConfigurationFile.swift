@@ -1,4 +1,5 @@
 import Cluster
+import Gateway
 import S3Model
 import Telemetry
 

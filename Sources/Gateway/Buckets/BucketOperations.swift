@@ -1,0 +1,59 @@
+import AccessPoints
+import Cluster
+import Policy
+import S3Model
+import Storage
+
+/// The operations on buckets; one file per family extends this.
+package struct BucketOperations: Sendable {
+    let router: Router
+
+    package init(router: Router) { self.router = router }
+}
+
+extension BucketOperations {
+    func listBuckets(_ request: S3Request) throws -> S3Response {
+        try router.authorize(
+            request, action: request.action, arn: "arn:aws:s3:::*", owner: request.caller.account)
+        let prefix = request.query["prefix"] ?? ""
+        let after = request.query["continuation-token"] ?? ""
+        let region = request.query["bucket-region"]
+        let limit = request.query["max-buckets"].flatMap(Int.init) ?? 10_000
+        let matching = router.directory.all(owner: request.caller.account)
+            .filter { $0.name.rawValue.hasPrefix(prefix) && $0.name.rawValue > after }
+            .filter { region == nil || $0.region.rawValue == region }
+        let page = matching.prefix(max(1, limit))
+        let rows = page.compactMap { location -> ListAllMyBucketsResult.Bucket? in
+            guard let bucket = try? router.store(location.region).bucket(location.name) else { return nil }
+            return .init(name: location.name.rawValue, creationDate: bucket.created, region: location.region.rawValue)
+        }
+        return .document(
+            ListAllMyBucketsResult(
+                owner: request.caller.owner, buckets: rows,
+                continuationToken: page.count < matching.count ? page.last?.name.rawValue : nil,
+                prefix: request.query["prefix"]
+            ).xml())
+    }
+
+    func headBucket(_ target: BucketRequest) -> S3Response {
+        S3Response([.bucketRegion(target.region), .accessPointAlias(target.accessPoint != nil)])
+    }
+
+    func getBucketLocation(_ target: BucketRequest) -> S3Response {
+        // Through an access point there is no one location; the empty one lets clients proceed (spec/clients.md §3.5).
+        let isDefault = target.accessPoint != nil || target.region.rawValue == "us-east-1"
+        return .document(LocationConstraint(region: isDefault ? nil : target.region.rawValue).xml())
+    }
+
+    func deleteBucket(_ target: BucketRequest) async throws -> S3Response {
+        let name = target.bucket.name
+        if let point = router.table.accessPoints(using: name).first {
+            throw S3Error(
+                .bucketHasAccessPointsAttached,
+                "The bucket is a member of the Multi-Region Access Point '\(point.name)'. Delete that first.")
+        }
+        try await target.store.deleteBucket(name)
+        try await router.directory.release(name)
+        return S3Response(status: 204)
+    }
+}

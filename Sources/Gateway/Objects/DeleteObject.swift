@@ -1,0 +1,73 @@
+import S3Model
+import Storage
+
+extension ObjectOperations {
+    func deleteObject(_ target: BucketRequest) async throws -> S3Response {
+        let version = try target.versionID()
+        if let expected = target.header("if-match") {
+            try Self.checkDelete(target, key: try target.objectKey(), version: version, expected: ETag(expected))
+        }
+        let outcome = try await target.store.deleteObject(
+            try target.objectKey(), version: version, bucket: target.bucket.name, owner: target.bucket.owner)
+        var facts: [S3Response.Fact] = []
+        if let version = outcome.versionID { facts.append(.versionID(version)) }
+        if outcome.isDeleteMarker { facts.append(.deleteMarker) }
+        return S3Response(status: 204, facts)
+    }
+
+    private static func checkDelete(
+        _ target: BucketRequest, key: ObjectKey, version: VersionID?, expected: ETag
+    ) throws {
+        let current = try target.store.object(key, version: version, bucket: target.bucket.name)
+        guard let content = current.object, expected.rawValue == "*" || content.etag == expected else {
+            throw S3Error(.preconditionFailed, fields: [.init("Condition", "If-Match")])
+        }
+    }
+
+    func deleteObjects(_ target: BucketRequest) async throws -> S3Response {
+        let document = try Delete.parse(try await target.request.readDocument(limit: 2 * 1024 * 1024))
+        var valid: [(key: ObjectKey, version: VersionID?)] = []
+        var slots: [Result<Int, S3Error>] = []
+        for object in document.objects {
+            do throws(S3Error) {
+                let found = try Self.address(object, target)
+                slots.append(.success(valid.count))
+                valid.append(found)
+            } catch {
+                slots.append(.failure(error))
+            }
+        }
+        let outcomes =
+            valid.isEmpty
+            ? []
+            : try await target.store.deleteObjects(valid, bucket: target.bucket.name, owner: target.bucket.owner)
+        var deleted: [DeleteResult.Deleted] = []
+        var failures: [DeleteResult.Failure] = []
+        for (object, slot) in zip(document.objects, slots) {
+            switch slot.flatMap({ outcomes[$0] }) {
+            case .success(let outcome): deleted.append(Self.row(object, outcome))
+            case .failure(let error):
+                failures.append(.init(key: object.key, versionID: object.versionID, error: error))
+            }
+        }
+        return .document(DeleteResult(deleted: deleted, failures: failures, isQuiet: document.isQuiet).xml())
+    }
+
+    private static func address(
+        _ object: Delete.Object, _ target: BucketRequest
+    ) throws(S3Error) -> (key: ObjectKey, version: VersionID?) {
+        let key = try Router.objectKey(object.key)
+        guard object.etag == nil, object.lastModified == nil, object.size == nil else {
+            throw S3Error(.notImplemented, "Conditions on the objects of a multi-object delete are not implemented.")
+        }
+        guard let text = object.versionID else { return (key, nil) }
+        guard let version = VersionID(text) else { throw S3Error(.noSuchVersion) }
+        return (key, version)
+    }
+
+    private static func row(_ object: Delete.Object, _ outcome: DeleteOutcome) -> DeleteResult.Deleted {
+        DeleteResult.Deleted(
+            key: object.key, versionID: object.versionID,
+            deleteMarkerVersionID: outcome.isDeleteMarker ? outcome.versionID?.description ?? object.versionID : nil)
+    }
+}

@@ -1,0 +1,133 @@
+import NIOCore
+import S3Model
+import Storage
+
+extension ObjectOperations {
+    func getObject(_ target: BucketRequest) throws -> S3Response {
+        try read(target, withBytes: true)
+    }
+
+    func headObject(_ target: BucketRequest) throws -> S3Response {
+        try read(target, withBytes: false)
+    }
+
+    private func read(_ target: BucketRequest, withBytes: Bool) throws -> S3Response {
+        let (version, content) = try target.readableVersion()
+        try Self.checkConditions(target, version, content)
+        let selection = try Self.select(target, content)
+        let bytes: ObjectAnswer.Bytes =
+            withBytes ? try Self.bytes(of: version, selection.range, in: target.store) : .none
+        var facts: [S3Response.Fact] = []
+        if target.bucket.versioning != .unversioned { facts.append(.versionID(version.versionID)) }
+        return S3Response(
+            facts,
+            payload: .object(
+                ObjectAnswer(
+                    version: version, content: content, range: selection.range, isPartial: selection.isPartial,
+                    partsCount: selection.partsCount, checksum: selection.checksum,
+                    overrides: try ResponseOverrides.parse(target.query), bytes: bytes)))
+    }
+
+    private static func bytes(
+        of version: ObjectVersion, _ range: Range<Int64>, in store: RegionStore
+    ) throws -> ObjectAnswer.Bytes {
+        guard let whole = try store.inlineContent(of: version) else {
+            return .source(try store.content(of: version, range: range))
+        }
+        guard
+            let slice = whole.getSlice(
+                at: whole.readerIndex + Int(range.lowerBound), length: Int(range.upperBound - range.lowerBound))
+        else { throw StorageError.corrupt(detail: "inline bytes of \(version.key) are shorter than its size") }
+        return .buffer(slice)
+    }
+
+    private static func checkConditions(
+        _ target: BucketRequest, _ version: ObjectVersion, _ content: ObjectContent
+    ) throws(S3Error) {
+        let conditions = ReadConditions { target.header($0) }
+        switch conditions.check(etag: content.etag, modified: version.modified) {
+        case .proceed: return
+        case .notModified:
+            var error = S3Error(.notModified).with(header: "ETag", content.etag.quoted)
+                .with(header: "Last-Modified", version.modified.httpDate)
+            if target.bucket.versioning != .unversioned {
+                error = error.with(header: "x-amz-version-id", version.versionID.description)
+            }
+            throw error
+        case .failed(let condition):
+            throw S3Error.preconditionFailed(condition: condition)
+        }
+    }
+
+    private struct Selection {
+        var range: Range<Int64>
+        var isPartial: Bool
+        var partsCount: Int?
+        var checksum: ObjectChecksum?
+    }
+
+    private static func select(_ target: BucketRequest, _ content: ObjectContent) throws(S3Error) -> Selection {
+        let showsChecksum = target.header("x-amz-checksum-mode")?.lowercased() == "enabled"
+        let range = target.header("range").flatMap { ByteRange.parse($0) }
+        if let text = target.query["partNumber"] {
+            guard target.header("range") == nil else {
+                throw S3Error(.invalidRequest, "Cannot specify both Range header and partNumber query parameter")
+            }
+            return try selectPart(text, content, showsChecksum: showsChecksum)
+        }
+        guard let range else {
+            return Selection(
+                range: 0..<content.size, isPartial: false, partsCount: nil,
+                checksum: showsChecksum ? content.checksum : nil)
+        }
+        return Selection(range: try range.resolve(size: content.size), isPartial: true, partsCount: nil, checksum: nil)
+    }
+
+    /// One part of a multipart object; part 1 of any other object is the whole of it.
+    private static func selectPart(
+        _ text: String, _ content: ObjectContent, showsChecksum: Bool
+    ) throws(S3Error) -> Selection {
+        guard let number = Int(text), (1...10_000).contains(number) else {
+            throw .invalidArgument(
+                "Part number must be an integer between 1 and 10000, inclusive", name: "partNumber", value: text)
+        }
+        let parts = content.parts
+        guard !parts.isEmpty || number > 1 else {
+            return Selection(
+                range: 0..<content.size, isPartial: content.size > 0, partsCount: nil,
+                checksum: showsChecksum ? content.checksum : nil)
+        }
+        var start: Int64 = 0
+        for part in parts {
+            if part.number == number {
+                return Selection(
+                    range: start..<(start + part.size), isPartial: true, partsCount: parts.count,
+                    checksum: showsChecksum ? part.checksum : nil)
+            }
+            start += part.size
+        }
+        throw S3Error(
+            .invalidPartNumber, "The requested partnumber is not satisfiable",
+            fields: [
+                .init("PartNumberRequested", text), .init("ActualPartCount", "\(max(1, parts.count))"),
+            ])
+    }
+}
+
+extension BucketRequest {
+    /// The version a read is about, when it is an object. A delete marker answers as S3 does: `NoSuchKey` when it is the
+    /// current version, `MethodNotAllowed` when it was asked for by id.
+    func readableVersion() throws -> (version: ObjectVersion, content: ObjectContent) {
+        let id = try versionID()
+        let version = try store.object(try objectKey(), version: id, bucket: bucket.name)
+        guard let content = version.object else {
+            throw S3Error(
+                .methodNotAllowed, fields: [.init("Method", "GET"), .init("ResourceType", "DeleteMarker")],
+                headers: [
+                    .init("x-amz-delete-marker", "true"), .init("x-amz-version-id", version.versionID.description),
+                    .init("Last-Modified", version.modified.httpDate), .init("Allow", "DELETE"),
+                ])
+        }
+        return (version, content)
+    }
+}

@@ -1,0 +1,30 @@
+import S3Model
+import Storage
+
+extension ObjectOperations {
+    func getObjectTagging(_ target: BucketRequest) throws -> S3Response {
+        let (version, content) = try target.readableVersion()
+        return .document(Tagging(tags: content.tags).xml(), Self.versionFact(version, target))
+    }
+
+    func putObjectTagging(_ target: BucketRequest) async throws -> S3Response {
+        let document = try Tagging.parse(
+            try await target.request.readDocument(limit: 256 * 1024), kind: .object)
+        return try await setTags(document.tags, target, status: 200)
+    }
+
+    func deleteObjectTagging(_ target: BucketRequest) async throws -> S3Response {
+        try await setTags([], target, status: 204)
+    }
+
+    private func setTags(_ tags: [Tag], _ target: BucketRequest, status: Int) async throws -> S3Response {
+        let (found, _) = try target.readableVersion()
+        let version = try await target.store.setTags(
+            tags, key: found.key, version: try target.versionID(), bucket: target.bucket.name)
+        return S3Response(status: status, Self.versionFact(version, target))
+    }
+
+    private static func versionFact(_ version: ObjectVersion, _ target: BucketRequest) -> [S3Response.Fact] {
+        target.bucket.versioning == .unversioned ? [] : [.versionID(version.versionID)]
+    }
+}

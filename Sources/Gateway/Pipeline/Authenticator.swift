@@ -1,0 +1,54 @@
+import NIOHTTP1
+package import Policy
+package import S3Model
+package import SigV4
+
+/// Who signed a request, and how its body is protected.
+package struct Authentication: Sendable {
+    package let principal: Principal
+    /// `nil` for anonymous requests.
+    package let signature: VerifiedSignature?
+    package let payload: PayloadMode
+}
+
+/// Signature → principal.
+package struct Authenticator: Sendable {
+    private let identities: Identities
+    private let verifier: SignatureVerifier
+
+    /// `endpoints` tells which bucket a host names, which SigV2 signs in place of the host.
+    package init(identities: Identities, secrets: [String: SigningSecret], endpoints: EndpointResolver) {
+        self.identities = identities
+        verifier = SignatureVerifier(
+            secrets: { secrets[$0] }, virtualHostLabel: { endpoints.virtualHostLabel(of: $0) })
+    }
+
+    /// Throws the S3 error for a wrong, old or malformed signature. A request without any is anonymous.
+    package func authenticate(_ request: HTTPRequest, now: Timestamp) throws(S3Error) -> Authentication {
+        let verified = try verifier.verify(
+            method: request.method, target: request.target, headers: request.headers, now: now)
+        guard let verified else {
+            let mode = try SignatureVerifier.payloadMode(of: request.headers.first(name: "x-amz-content-sha256"))
+            return Authentication(principal: .anonymous, signature: nil, payload: mode)
+        }
+        guard let identity = identities.identity(accessKeyID: verified.accessKeyID) else {
+            throw S3Error(.invalidAccessKeyId, fields: [.init("AWSAccessKeyId", verified.accessKeyID)])
+        }
+        if let token = verified.securityToken, !token.isEmpty {
+            throw S3Error(
+                .invalidToken, "Session tokens are not issued here; sign with the access key and secret key alone.")
+        }
+        return Authentication(principal: .identity(identity), signature: verified, payload: verified.payload)
+    }
+}
+
+extension VerifiedSignature {
+    /// Whether a SigV4A signature's region set covers `region`; signatures of other kinds cover every region here
+    /// (spec/clients.md §3.5). A set's entries may end in `*`.
+    package func covers(_ region: RegionName) -> Bool {
+        guard algorithm == .v4a, let regionSet else { return true }
+        return regionSet.contains { entry in
+            entry.hasSuffix("*") ? region.rawValue.hasPrefix(entry.dropLast()) : entry == region.rawValue
+        }
+    }
+}

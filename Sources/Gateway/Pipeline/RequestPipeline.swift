@@ -1,0 +1,125 @@
+package import Environment
+package import Logging
+import NIOCore
+import NIOHTTP1
+import Policy
+import S3Model
+
+/// The journey of every request, top to bottom: target → endpoint → operation → signature → handler → answer.
+/// Routing and authorization (``Router``) happen inside, because only bucket operations have anything to route to.
+package struct RequestPipeline: HTTPResponder {
+    package let endpoints: EndpointResolver
+    package let authenticator: Authenticator
+    package let operations: OperationDispatch
+    package let console: any ConsoleResponding
+    package let observer: any RequestObserver
+    package let time: any TimeSource
+    package let random: any RandomSource
+    package let logger: Logger
+
+    package init(
+        endpoints: EndpointResolver, authenticator: Authenticator, operations: OperationDispatch,
+        console: any ConsoleResponding, observer: any RequestObserver, time: any TimeSource,
+        random: any RandomSource, logger: Logger
+    ) {
+        self.endpoints = endpoints
+        self.authenticator = authenticator
+        self.operations = operations
+        self.console = console
+        self.observer = observer
+        self.time = time
+        self.random = random
+        self.logger = logger
+    }
+
+    package func respond(to http: HTTPRequest) async -> HTTPResponse {
+        var trace = newTrace(method: http.method)
+        var isControl = false
+        let response: HTTPResponse
+        do {
+            let target = try RequestTarget(parsing: http.target)
+            trace.path = target.rawPath
+            let host = target.authority ?? http.headers.first(name: "host")
+            let endpoint = try endpoints.resolve(host: host, path: target.rawPath)
+            if case .console(let path) = endpoint { return await console.respond(path: path, to: http) }
+            isControl = endpoint == .control
+
+            let call = try OperationCall(method: http.method, endpoint: endpoint, target: target, headers: http.headers)
+            trace.operation = call.operation
+            let now = Timestamp(milliseconds: time.wallMilliseconds())
+            let authentication = try authenticator.authenticate(http, now: now)
+            trace.callerARN = authentication.principal.arn
+            guard let caller = authentication.principal.identity else { throw S3Error.anonymous }
+
+            let request = S3Request(
+                id: trace.id, operation: call.operation, query: target.query, http: http,
+                authentication: authentication, caller: caller, now: now, path: target.rawPath)
+            let answer = try await operations.perform(call, request, endpoint: endpoint, trace: &trace)
+            response = ResponseEncoder.encode(answer, for: trace)
+        } catch {
+            response = refuse(error, isControl: isControl, trace: &trace)
+        }
+        finish(&trace, response, bytesIn: http.body.announcedLength ?? 0)
+        return response
+    }
+
+    package func refuse(status: Int, reason: String) -> HTTPResponse {
+        var trace = newTrace(method: "")
+        let code: S3ErrorCode =
+            switch status {
+            case 403: .accessDenied
+            case 408: .requestTimeout
+            case 431: .requestHeaderSectionTooLarge
+            case 503: .slowDown
+            default: .invalidRequest
+            }
+        var response = refuse(S3Error(code, reason), isControl: false, trace: &trace)
+        response.closes = true
+        finish(&trace, response, bytesIn: 0)
+        return response
+    }
+
+    private func newTrace(method: String) -> RequestTrace {
+        var trace = RequestTrace(
+            id: RequestID(random.next(), random.next()), startedNanoseconds: time.monotonicNanoseconds())
+        trace.method = method
+        return trace
+    }
+
+    private func refuse(_ error: any Error, isControl: Bool, trace: inout RequestTrace) -> HTTPResponse {
+        let known = S3Error(reporting: error)
+        if known.code.status >= 500 {
+            logger.error(
+                "request failed",
+                metadata: ["id": "\(trace.id)", "path": "\(trace.path.prefix(256))", "error": "\(error)"])
+        }
+        trace.errorCode = known.code.rawValue
+        var response = ResponseEncoder.encode(error: known, isControl: isControl, for: trace)
+        response.closes = error is HTTPBodyError
+        return response
+    }
+
+    private func finish(_ trace: inout RequestTrace, _ response: HTTPResponse, bytesIn: Int64) {
+        trace.status = response.status
+        trace.bytesIn = bytesIn
+        trace.bytesOut = response.body.length
+        trace.durationNanoseconds = time.monotonicNanoseconds() - trace.startedNanoseconds
+        observer.finished(trace)
+    }
+}
+
+/// Our own pages below `/-/`.
+package protocol ConsoleResponding: Sendable {
+    func respond(path: String, to request: HTTPRequest) async -> HTTPResponse
+}
+
+extension ResponseBody {
+    /// Bytes that will be sent, where known.
+    var length: Int64 {
+        switch self {
+        case .empty, .headOnly: 0
+        case .buffer(let buffer): Int64(buffer.readableBytes)
+        case .stream(_, let length): length ?? 0
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import AccessPoints
+import Cluster
+import Environment
+import Logging
+import Replication
+import S3Model
+import Storage
+
+/// Everything below the gateway, open and ready: the control store and what follows it, one store per region, and the
+/// replication between them.
+struct Installation: Sendable {
+    let control: any ControlStore
+    let directory: BucketDirectory
+    let places: RegionDirectory
+    let table: RoutingTable
+    let registry: AccessPointRegistry
+    let stores: [RegionName: RegionStore]
+    let replication: [ReplicationService]
+    let time: any TimeSource
+    let log: Logger
+
+    /// Threads per region that wait for the disk.
+    private static let diskThreads = 4
+
+    /// Opens the stores in the data folder. Throws ``OperatorError`` in words a person can act on.
+    static func open(
+        _ configuration: ServerConfiguration, in folder: DataFolder, time: any TimeSource, random: any RandomSource,
+        log: Logger
+    ) async throws -> Installation {
+        let regions = configuration.regions.map(\.name)
+        let coordinates = configuration.regions.compactMap { region in
+            region.coordinates.flatMap { Coordinate(latitude: $0.latitude, longitude: $0.longitude) }.map {
+                (region.name, $0)
+            }
+        }
+        let places = RegionDirectory(regions: regions, coordinates: Dictionary(uniqueKeysWithValues: coordinates))
+        let control = try await EmbeddedControlStore.open(path: folder.path("control.sqlite"))
+        let directory = BucketDirectory(store: control, time: time)
+        let table = RoutingTable(store: control, time: time)
+        let registry = AccessPointRegistry(
+            store: control, buckets: directory, regions: places, table: table, time: time, random: random)
+        var stores: [RegionName: RegionStore] = [:]
+        for region in regions {
+            let store = try await openRegion(region, in: folder, time: time, random: random)
+            stores[region] = store
+            let conflicts = try await directory.reconcile(
+                region: region, buckets: store.listBuckets().map { ($0.name, $0.owner) })
+            for name in conflicts {
+                log.error(
+                    "a bucket's name belongs to another region", metadata: ["bucket": "\(name)", "in": "\(region)"])
+            }
+        }
+        try await table.refresh()
+        let links = stores.mapValues { InProcessPeerLink($0) as any PeerLink }
+        let replication = stores.values.sorted { $0.region < $1.region }.map { store in
+            ReplicationService(
+                region: store, links: links, locate: { directory.location(of: $0) }, time: time, random: random,
+                hooks: ReplicationHooks(notice: { report($0, from: store.region, log: log) }))
+        }
+        return Installation(
+            control: control, directory: directory, places: places, table: table, registry: registry, stores: stores,
+            replication: replication, time: time, log: log)
+    }
+
+    private static func openRegion(
+        _ region: RegionName, in folder: DataFolder, time: any TimeSource, random: any RandomSource
+    ) async throws -> RegionStore {
+        try folder.makeFolder("regions")
+        try folder.makeFolder("regions/\(region)")
+        try folder.makeFolder("regions/\(region)/blobs")
+        let metadata = try SQLiteMetadataStore.open(path: folder.path("regions/\(region)/metadata.sqlite"))
+        let blobs = try await FileBlobStore.open(
+            folder.path("regions/\(region)/blobs"), threads: diskThreads, random: random)
+        return try await RegionStore.open(
+            region: region, metadata: metadata, blobs: blobs, time: time, random: random,
+            planner: RulePlanner(region: region))
+    }
+
+    /// Runs everything that goes on by itself until the task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await directory.run() }
+            group.addTask { await table.run() }
+            group.addTask { await registry.run() }
+            for service in replication { group.addTask { await service.run() } }
+            for store in stores.values { group.addTask { await collectGarbage(of: store) } }
+        }
+    }
+
+    /// Removes the files of deleted objects, a bounded number at a time.
+    private func collectGarbage(of store: RegionStore) async {
+        while !Task.isCancelled {
+            do {
+                if try await store.collectGarbage() > 0 { continue }
+                try await time.sleep(milliseconds: 1000)
+            } catch is CancellationError {
+                return
+            } catch {
+                log.error(
+                    "removing deleted blobs failed", metadata: ["region": "\(store.region)", "error": "\(error)"])
+                try? await time.sleep(milliseconds: 10_000)
+            }
+        }
+    }
+
+    func close() async throws {
+        for store in stores.values { try await store.close() }
+        try await control.close()
+    }
+
+    private static func report(_ notice: ReplicationNotice, from region: RegionName, log: Logger) {
+        switch notice {
+        case .linkPaused(let peer, let reason):
+            log.warning(
+                "replication waits for a region",
+                metadata: ["from": "\(region)", "to": "\(peer?.rawValue ?? "unknown")", "reason": "\(reason)"])
+        case .linkResumed(let peer):
+            log.notice(
+                "replication goes on", metadata: ["from": "\(region)", "to": "\(peer?.rawValue ?? "unknown")"])
+        case .failed(let entry, let reason):
+            log.error(
+                "a version could not be replicated",
+                metadata: [
+                    "from": "\(region)", "destination": "\(entry.destination)", "key": "\(entry.key)",
+                    "reason": "\(reason)",
+                ])
+        case .storeTrouble(let reason):
+            log.error("replication cannot read its store", metadata: ["region": "\(region)", "reason": "\(reason)"])
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import AccessPoints
+import Cluster
+import Console
+import Environment
+import Replication
+import S3Model
+import Storage
+import Synchronization
+import Telemetry
+
+/// The state of the installation for the status page, and the gauges that are read from it.
+final class InstallationStatus: StatusSource {
+    private let installation: Installation
+    private let configuration: ServerConfiguration
+    private let requests: RequestMetrics
+    private let started: UInt64
+    private let listeners = Mutex<[String]>([])
+
+    init(
+        installation: Installation, configuration: ServerConfiguration, requests: RequestMetrics, metrics: Metrics
+    ) {
+        self.installation = installation
+        self.configuration = configuration
+        self.requests = requests
+        started = installation.time.monotonicNanoseconds()
+        ReplicationGauges.register(installation, in: metrics)
+    }
+
+    func listens(on addresses: [String]) { listeners.withLock { $0 = addresses } }
+
+    func statusReport() async -> StatusReport {
+        let uptime = (installation.time.monotonicNanoseconds() - started) / 1_000_000
+        let now = Timestamp(milliseconds: installation.time.wallMilliseconds())
+        return StatusReport(
+            server: Version.text, uptimeMilliseconds: Int64(uptime), listeners: listeners.withLock { $0 },
+            regions: configuration.regions.map(region), accessPoints: accessPoints(),
+            replication: configuration.regions.flatMap { replication(from: $0.name, at: now) },
+            operations: operations())
+    }
+
+    private func region(_ region: ServerConfiguration.Region) -> StatusReport.Region {
+        let place = installation.places.coordinate(of: region.name)
+        var report = StatusReport.Region(
+            name: region.name.rawValue, isHome: region.name == configuration.homeRegion, isHealthy: false, buckets: 0,
+            latitude: place?.latitude, longitude: place?.longitude)
+        guard let store = installation.stores[region.name] else {
+            report.detail = "not open"
+            return report
+        }
+        report.buckets = store.listBuckets().count
+        do {
+            _ = try store.outboxSummaries()
+            report.isHealthy = true
+        } catch {
+            report.detail = "\(error)"
+        }
+        return report
+    }
+
+    private func accessPoints() -> [StatusReport.AccessPoint] {
+        installation.table.entries().map { entry in
+            StatusReport.AccessPoint(
+                name: entry.accessPoint.name.rawValue, alias: entry.accessPoint.alias.rawValue,
+                account: entry.accessPoint.account.rawValue, status: entry.accessPoint.status.rawValue,
+                routes: entry.members.map {
+                    .init(bucket: $0.bucket.rawValue, region: $0.region.rawValue, trafficDial: $0.dial)
+                })
+        }
+    }
+
+    /// Only rules for which something waits. A store that cannot be read is already said to be unhealthy.
+    private func replication(from region: RegionName, at now: Timestamp) -> [StatusReport.Replication] {
+        guard let store = installation.stores[region],
+            let report = try? ReplicationStatusReport(region: store, at: now)
+        else { return [] }
+        return report.rows.filter { $0.pendingVersions > 0 }.map {
+            StatusReport.Replication(
+                sourceRegion: region.rawValue, sourceBucket: $0.source.rawValue, destination: $0.destination.rawValue,
+                pendingVersions: $0.pendingVersions, pendingBytes: $0.pendingBytes,
+                oldestAgeMilliseconds: $0.oldestAgeMilliseconds, retrying: $0.retrying)
+        }
+    }
+
+    private func operations() -> [StatusReport.Operation] {
+        requests.totals().map {
+            StatusReport.Operation(
+                name: $0.operation, count: $0.count, clientErrors: $0.clientErrors, serverErrors: $0.serverErrors,
+                p50Milliseconds: $0.p50Nanoseconds.map { Double($0) / 1_000_000 },
+                p99Milliseconds: $0.p99Nanoseconds.map { Double($0) / 1_000_000 })
+        }
+    }
+}
