@@ -64,7 +64,7 @@ let sources: [Target] = [
         dependencies: [
             "Gateway", "Console", "Environment", "SQLite", "Storage", "Cluster", "AccessPoints", "Replication",
             "S3Model",
-            "SigV4", "Telemetry", crypto, logging,
+            "SigV4", "Policy", "Telemetry", crypto, logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio("NIOCore", "NIOPosix", "NIOHTTP1")),
 ]

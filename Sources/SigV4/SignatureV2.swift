@@ -12,6 +12,10 @@ struct SignatureV2 {
         case encoded
         /// `/bucket/` where `/bucket` is sent: botocore.
         case bucket
+        /// `/key` where `/LABEL.mrap/key` is sent: botocore signs a link to an access point's ARN without the ARN, also
+        /// where an endpoint override makes it path style. Only where ``SignatureVerifier`` is told that the path stands
+        /// for nothing else.
+        case withoutLabel
     }
 
     let accessKeyID: String
@@ -94,6 +98,8 @@ struct SignatureV2 {
             if bucket == nil, parts[parts.path].count(where: { $0 == UInt8(ascii: "/") }) == 1 {
                 out.append(UInt8(ascii: "/"))
             }
+        case .withoutLabel:
+            out.append(contentsOf: parts[parts.path].dropFirst().drop { $0 != UInt8(ascii: "/") })
         }
         appendSubresources(parts, to: &out)
         return out
@@ -191,6 +197,11 @@ extension SignatureVerifier {
         let isValid =
             claim.isUnambiguous(parts)
             && SignatureV2.ResourceForm.allCases.contains { form in
+                if form == .withoutLabel {
+                    guard claim.isPresigned, bucket == nil, signsWithoutLabel(parts[parts.path].text) else {
+                        return false
+                    }
+                }
                 let text = claim.stringToSign(parts, bucket: bucket, resource: form)
                 let expected = SignatureV2.sign(text, secret: secret.secretAccessKey)
                 return isEqualInConstantTime(expected, claim.signature)

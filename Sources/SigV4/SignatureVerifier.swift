@@ -14,6 +14,7 @@ package final class SignatureVerifier: Sendable {
 
     private let secrets: @Sendable (String) -> SigningSecret?
     let virtualHostLabel: @Sendable (String) -> String?
+    let signsWithoutLabel: @Sendable (String) -> Bool
     private let keys = SigningKeyCache()
 
     /// - Parameters:
@@ -22,12 +23,17 @@ package final class SignatureVerifier: Sendable {
     ///     signs the bucket rather than the host. It must decide as the routing of the request does: otherwise a
     ///     signature for one bucket would open another. For the hosts of access points it should return their label:
     ///     AWS has no SigV2 there, and botocore signs such a request as if its key began with a bucket.
+    ///   - signsWithoutLabel: whether a SigV2 link with this path may have been signed without the path's first segment.
+    ///     `/b/k` is what the link to key `k` of bucket `b` signs too, so it must say no where the second segment is the
+    ///     name of a bucket.
     package init(
         secrets: @escaping @Sendable (String) -> SigningSecret?,
-        virtualHostLabel: @escaping @Sendable (String) -> String? = { _ in nil }
+        virtualHostLabel: @escaping @Sendable (String) -> String? = { _ in nil },
+        signsWithoutLabel: @escaping @Sendable (String) -> Bool = { _ in false }
     ) {
         self.secrets = secrets
         self.virtualHostLabel = virtualHostLabel
+        self.signsWithoutLabel = signsWithoutLabel
     }
 
     /// - Parameters:

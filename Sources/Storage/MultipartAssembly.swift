@@ -13,7 +13,8 @@ struct MultipartAssembly: Sendable {
         if let expected = completion.expectedSize, expected != size {
             throw S3Error(
                 .invalidRequest,
-                "The provided 'x-amz-mp-object-size' header value \(expected) does not match what was computed: \(size).")
+                "The provided 'x-amz-mp-object-size' header value \(expected) does not match what was computed: \(size)."
+            )
         }
         guard let etag = Self.etag(parts.map(\.etag)) else {
             throw StorageError.corrupt(detail: "a part of upload \(upload.id) has an ETag that is no MD5")

@@ -1,3 +1,4 @@
+import Cluster
 import Console
 import Environment
 import Gateway
@@ -80,7 +81,8 @@ enum Composition {
         return RequestPipeline(
             endpoints: endpoints,
             authenticator: Authenticator(
-                identities: Identities(identities), secrets: secrets, endpoints: endpoints),
+                identities: Identities(identities), secrets: secrets, endpoints: endpoints,
+                isBucket: { [directory = installation.directory] in directory.location(of: $0) != nil }),
             operations: OperationDispatch(
                 router: router, objects: ObjectOperations(router: router), buckets: BucketOperations(router: router),
                 control: ControlOperations(router: router, registry: installation.registry)),

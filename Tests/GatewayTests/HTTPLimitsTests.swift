@@ -110,8 +110,7 @@ struct HTTPLimitsTests {
 @Suite("HTTP: timeouts, limits and shutdown", .timeLimit(.minutes(1)))
 struct HTTPLifetimeTests {
     @Test func anUnfinishedHeadTimesOut() async throws {
-        try await withFront(configure: { $0.timeouts.header = .milliseconds(700) }, respond: HTTPExchangeTests.respond)
-        {
+        try await withFront(configure: { $0.timeouts.header = .seconds(4) }, respond: HTTPExchangeTests.respond) {
             _, port in
             let client = try await RawClient.connect(port)
             try await client.send("GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")

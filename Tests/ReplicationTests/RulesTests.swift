@@ -78,9 +78,10 @@ import Testing
         #expect(plan(replica, .object, [rule]).isEmpty)
     }
 
-    @Test(arguments: [
-        (ReplicationRule.Schema.v1, nil, true), (.v1, false, false), (.v2, nil, false), (.v2, true, true),
-    ] as [(ReplicationRule.Schema, Bool?, Bool)])
+    @Test(
+        arguments: [
+            (ReplicationRule.Schema.v1, nil, true), (.v1, false, false), (.v2, nil, false), (.v2, true, true),
+        ] as [(ReplicationRule.Schema, Bool?, Bool)])
     func deleteMarkers(schema: ReplicationRule.Schema, setting: Bool?, travels: Bool) {
         var rule = Fixtures.rule("1", to: "dst-one", schema: schema)
         rule.deleteMarkerReplication = setting

@@ -102,7 +102,7 @@ import Testing
             (rule(filter: ""), .malformedXML),
             (rule() + rule(priority: "<Priority>2</Priority>", filter: "<Prefix/>"), .invalidRequest),
             (rule(filter: "<Prefix/>"), .invalidRequest),
-            (rule(priority: "", filter: "<Prefix/>", marker: marker), .invalidRequest),
+            (rule(priority: "", filter: "<Prefix/>", marker: Self.marker), .invalidRequest),
             (rule(priority: "", filter: "<Prefix/>", criteria: modifications, marker: ""), .invalidRequest),
             (rule(status: ""), .malformedXML),
             (rule(status: "<Status>On</Status>"), .malformedXML),

@@ -79,7 +79,9 @@ private struct Acknowledged {
             planner: EveryRulePlanner())
     }
 
-    private func check(_ store: RegionStore, _ metadata: InMemoryMetadataStore, _ blobs: InMemoryBlobStore, _ told: Acknowledged)
+    private func check(
+        _ store: RegionStore, _ metadata: InMemoryMetadataStore, _ blobs: InMemoryBlobStore, _ told: Acknowledged
+    )
         async throws
     {
         for version in told.versions {

@@ -155,9 +155,10 @@ import Testing
         #expect(walk.commonPrefixes == ["p/"])
     }
 
-    @Test(arguments: [
-        ([0x61], [0x62]), ([0x61, 0xFF], [0x62]), ([0xFF], nil), ([], nil),
-    ] as [([UInt8], [UInt8]?)])
+    @Test(
+        arguments: [
+            ([0x61], [0x62]), ([0x61, 0xFF], [0x62]), ([0xFF], nil), ([], nil),
+        ] as [([UInt8], [UInt8]?)])
     func successors(prefix: [UInt8], expected: [UInt8]?) {
         #expect(ListingWalk.successor(of: prefix) == expected)
     }

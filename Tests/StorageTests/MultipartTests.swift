@@ -92,7 +92,10 @@ import Testing
             #expect(try await code { $0.parts = [second, small] } == .invalidPartOrder)
             #expect(try await code { $0.parts = [small, small] } == .invalidPartOrder)
             #expect(try await code { $0.parts = [small, second] } == .entityTooSmall)
-            #expect(try await code { $0.parts[0].etag = second.etag; $0.parts[0].number = 5 } == .invalidPart)
+            #expect(
+                try await code {
+                    $0.parts[0].etag = second.etag; $0.parts[0].number = 5
+                } == .invalidPart)
             #expect(try await code { $0.parts[0].etag = ETag("00") } == .invalidPart)
             #expect(try await code { $0.expectedSize = 99 } == .invalidRequest)
             #expect(try await code { $0.uploadID = "eu-west-1.none" } == .noSuchUpload)

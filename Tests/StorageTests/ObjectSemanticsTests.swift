@@ -256,11 +256,12 @@ import Testing
                 return
             }
             var wrong = put
-            wrong.content = put.object.map {
-                var content = $0
-                content.data = .inline(id: id, crc32c: crc ^ 1)
-                return .object(content)
-            } ?? .deleteMarker
+            wrong.content =
+                put.object.map {
+                    var content = $0
+                    content.data = .inline(id: id, crc32c: crc ^ 1)
+                    return .object(content)
+                } ?? .deleteMarker
             #expect(throws: StorageError.self) { try region.store.inlineContent(of: wrong) }
         }
     }

@@ -156,15 +156,17 @@ import Testing
                     try await target.store.applyReplica(put, bucket: Names.bucket, body: BufferSource(wrong))
                 }
             }
-            #expect(try await refusal {
-                _ = try await target.store.applyReplica(put, bucket: Names.bucket, body: nil)
-            } == .noSuchVersion)
+            #expect(
+                try await refusal {
+                    _ = try await target.store.applyReplica(put, bucket: Names.bucket, body: nil)
+                } == .noSuchVersion)
             #expect(target.blobs.committed.isEmpty)
             try await target.store.setVersioning(.suspended, bucket: Names.bucket)
-            #expect(try await refusal {
-                _ = try await target.store.applyReplica(
-                    put, bucket: Names.bucket, body: BufferSource(someBytes(50_000)))
-            } == .invalidRequest)
+            #expect(
+                try await refusal {
+                    _ = try await target.store.applyReplica(
+                        put, bucket: Names.bucket, body: BufferSource(someBytes(50_000)))
+                } == .invalidRequest)
         }
     }
 

@@ -1,4 +1,5 @@
 import Console
+import Gateway
 import Testing
 
 @testable import meridian

@@ -1,3 +1,5 @@
+import Cluster
+import Gateway
 import S3Model
 import Telemetry
 import Testing

@@ -30,10 +30,10 @@ final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, Remov
     let info: ConnectionInfo
     let eventLoop: any EventLoop
     private let executor: EventLoopTaskExecutor
-    private let codec: ByteToMessageHandler<HTTPRequestDecoder>
+    let codec: ByteToMessageHandler<HTTPRequestDecoder>
     private(set) var context: ChannelHandlerContext?
-    private(set) var phase = Phase.idle
-    private var queue: InboundQueue
+    var phase = Phase.idle
+    var queue: InboundQueue
     private var task: Task<Void, Never>?
     /// A `read` that was asked for while the queue was full.
     private var readIsHeld = false
@@ -41,7 +41,7 @@ final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, Remov
     private var isHeadPending = true
     private var hasFailed = false
     /// Of the CONNECT that was accepted.
-    private var tunnelHost: String?
+    var tunnelHost: String?
     private var droppedBytes = 0
     var deadline: Deadline
     var date = HTTPDate()
@@ -367,48 +367,5 @@ extension HTTPConnection {
 
     private func leaveRegistry() {
         if let context { shared.registry.remove(context.channel) }
-    }
-}
-
-// MARK: CONNECT
-
-extension HTTPConnection {
-    /// Opens a tunnel that ends here, for our own service names at port 443 (spec/clients.md §3.2). Nothing is ever
-    /// connected to.
-    private func connect(to target: String) {
-        guard info.tunnelHost == nil, !info.isTLS else {
-            return refuse(HTTPFailure(status: 403, reason: "CONNECT is not served inside TLS or another CONNECT."))
-        }
-        guard let authority = Authority(target), let port = authority.port else {
-            return refuse(HTTPFailure(status: 400, reason: "CONNECT must name HOST:PORT."))
-        }
-        let host = authority.host.lowercased()
-        guard port == 443, shared.isProxied(host) else {
-            let reason = "This is not a general proxy: CONNECT is answered for S3 service names at port 443 only."
-            return refuse(HTTPFailure(status: 403, reason: reason))
-        }
-        guard let context else { return }
-        phase = .tunnelling
-        disarm()
-        let established = ByteBuffer(string: "HTTP/1.1 200 Connection established\r\n\r\n")
-        context.writeAndFlush(wrapOutboundOut(established), promise: nil)
-        tunnelHost = host
-        if hasWholeRequest { leavePipeline() }
-    }
-
-    /// Makes room for what the tunnel carries. Not before the codec has delivered the end of the CONNECT request, its last
-    /// part: the handlers that follow take bytes.
-    private func leavePipeline() {
-        guard let context, let tunnelHost else { return }
-        queue.removeAll()
-        let pipeline = context.pipeline.syncOperations
-        do {
-            try pipeline.addHandler(FirstByteHandler(shared, tunnelHost: tunnelHost), position: .after(self))
-        } catch {
-            return context.close(promise: nil)
-        }
-        // The codec hands on what it has not decoded, which is where TLS starts.
-        pipeline.removeHandler(self, promise: nil)
-        pipeline.removeHandler(codec, promise: nil)
     }
 }

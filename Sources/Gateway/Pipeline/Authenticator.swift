@@ -16,11 +16,30 @@ package struct Authenticator: Sendable {
     private let identities: Identities
     private let verifier: SignatureVerifier
 
-    /// `endpoints` tells which bucket a host names, which SigV2 signs in place of the host.
-    package init(identities: Identities, secrets: [String: SigningSecret], endpoints: EndpointResolver) {
+    /// - Parameters:
+    ///   - endpoints: tells which bucket a host names, which SigV2 signs in place of the host.
+    ///   - isBucket: whether there is a bucket of that name.
+    package init(
+        identities: Identities, secrets: [String: SigningSecret], endpoints: EndpointResolver,
+        isBucket: @escaping @Sendable (BucketName) -> Bool
+    ) {
         self.identities = identities
         verifier = SignatureVerifier(
-            secrets: { secrets[$0] }, virtualHostLabel: { endpoints.virtualHostLabel(of: $0) })
+            secrets: { secrets[$0] }, virtualHostLabel: { endpoints.virtualHostLabel(of: $0) },
+            signsWithoutLabel: { Self.mayBeSignedWithoutLabel($0, endpoints: endpoints, isBucket: isBucket) })
+    }
+
+    /// Whether a path is that of an object behind an access point's alias, with a key that cannot be taken for a bucket
+    /// and a key: then botocore's SigV2 links, which sign the key alone, can mean nothing else.
+    static func mayBeSignedWithoutLabel(
+        _ path: String, endpoints: EndpointResolver, isBucket: (BucketName) -> Bool
+    ) -> Bool {
+        guard case .bucket(let label, let key?, _)? = try? endpoints.resolve(host: nil, path: path),
+            label.hasSuffix(".mrap"), let first = key.split(separator: "/", omittingEmptySubsequences: false).first,
+            !first.isEmpty
+        else { return false }
+        guard let bucket = BucketName(String(first)) else { return true }
+        return !isBucket(bucket)
     }
 
     /// Throws the S3 error for a wrong, old or malformed signature. A request without any is anonymous.

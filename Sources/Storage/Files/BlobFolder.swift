@@ -36,6 +36,9 @@ final class BlobFolder: Sendable {
         try FileNames.syncFolder(path)
     }
 
+    /// Lets another process have the folder. Nothing may be done with it afterwards.
+    func release() { formatFile.unlock() }
+
     private static func openFormat(in path: String) throws -> OpenFile {
         let name = "\(path)/format"
         if !FileNames.exists(name) {

@@ -50,8 +50,12 @@ package final class FileBlobStore: BlobStore {
     package func close() async throws {
         try await pool.run { [folder] in try folder.confirmCurrent() }
         try await pool.shutDown()
+        folder.release()
     }
 
     /// Ends the threads and marks nothing, as a crash does; for tests.
-    func abandon() async { try? await pool.shutDown() }
+    func abandon() async {
+        try? await pool.shutDown()
+        folder.release()
+    }
 }

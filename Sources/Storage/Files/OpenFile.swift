@@ -98,6 +98,9 @@ final class OpenFile: Sendable {
 
     /// Whether this process now has the file to itself.
     func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+    /// Gives the lock back while the file stays open.
+    func unlock() { _ = flock(descriptor, LOCK_UN) }
 }
 
 /// Calls on names. All of them may block.

@@ -27,7 +27,8 @@ final class Faults: Sendable {
 
         private static var kinds: [WritableKeyPath<Counts, Int>] {
             [
-                \.crashes, \.refusedOperations, \.deliveriesWhileDown, \.clockSteps, \.cuts, \.ruleChanges, \.lostRequests,
+                \.crashes, \.refusedOperations, \.deliveriesWhileDown, \.clockSteps, \.cuts, \.ruleChanges,
+                \.lostRequests,
                 \.lostReplies, \.brokenBodies, \.duplicates, \.unchangedApplies, \.applies,
             ]
         }

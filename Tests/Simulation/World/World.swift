@@ -91,7 +91,11 @@ final class World: TaskExecutor {
         }
         let elapsed = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if Task.isCancelled { continuation.resume(returning: false) } else { add(id, nanoseconds, continuation) }
+                if Task.isCancelled {
+                    continuation.resume(returning: false)
+                } else {
+                    add(id, nanoseconds, continuation)
+                }
             }
         } onCancel: {
             let timer: Timer? = state.withLock { state in
