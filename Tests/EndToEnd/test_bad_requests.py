@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from journeys import refused
 from wire import exchange, fetch, status_of
 
 
@@ -77,12 +78,12 @@ def test_an_unknown_host_is_a_plain_endpoint(server):
 
 def test_the_clock_of_the_client_is_far_off(server, bucket, monkeypatch):
     import botocore.auth
+    import botocore.crt.auth
     import datetime
 
     real = botocore.auth.get_current_datetime
-    monkeypatch.setattr(
-        botocore.auth, "get_current_datetime", lambda *a, **k: real(*a, **k) - datetime.timedelta(hours=1))
-    s3 = server.overlay()
-    with pytest.raises(s3.exceptions.ClientError) as caught:
-        s3.list_objects_v2(Bucket=bucket)
-    assert caught.value.response["Error"]["Code"] == "RequestTimeTooSkewed"
+    for signer in [botocore.auth, botocore.crt.auth]:  # which of them signs depends on whether awscrt is there
+        monkeypatch.setattr(
+            signer, "get_current_datetime", lambda *a, **k: real(*a, **k) - datetime.timedelta(hours=1))
+    with refused("RequestTimeTooSkewed", 403):
+        server.overlay().list_objects_v2(Bucket=bucket)

@@ -69,9 +69,11 @@ def test_a_hidden_version_keeps_the_bucket(s3, versioned):
 def test_bucket_tags(s3, bucket):
     with refused("NoSuchTagSet", 404):
         s3.get_bucket_tagging(Bucket=bucket)
-    tags = [{"Key": "team", "Value": "sky & sea"}]
+    tags = [{"Key": "team", "Value": "sky + sea"}]
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
     assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == tags
+    with refused("InvalidTag", 400):
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "no & here"}]})
     s3.delete_bucket_tagging(Bucket=bucket)
     with refused("NoSuchTagSet", 404):
         s3.get_bucket_tagging(Bucket=bucket)
