@@ -11,3 +11,15 @@ package enum StorageError: Error, Sendable, Equatable {
     /// The data folder belongs to something else, or to a newer version.
     case unusable(detail: String)
 }
+
+extension StorageError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .corrupt(let detail): "stored data is damaged: \(detail)"
+        case .diskFull: "the disk is full"
+        case .io(let operation, let detail): "\(operation) failed: \(detail)"
+        case .closed: "the store is closed"
+        case .unusable(let detail): detail
+        }
+    }
+}

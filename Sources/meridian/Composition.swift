@@ -89,7 +89,7 @@ enum Composition {
             console: console, observer: telemetry, time: installation.time, random: random, logger: log)
     }
 
-    /// Binds the ports. The default's IPv6 address may be missing on machines without IPv6; anything else is an error.
+    /// Binds the ports.
     private static func start(_ front: HTTPFront) async throws(OperatorError) {
         do {
             try await front.start()
@@ -109,8 +109,13 @@ extension HTTPFrontConfiguration {
     init(_ configuration: ServerConfiguration) {
         self.init(
             addresses: configuration.listen)
+        // Nobody asked for IPv6 by name, and not every machine has it.
+        if configuration.listensByDefault { dispensableAddresses = Set(configuration.listen.filter { $0.host == "::1" }) }
         maximumConnections = configuration.limits.maximumConnections
         maximumHeadBytes = configuration.limits.maximumHeadBytes
+        timeouts.header = .seconds(Int64(configuration.limits.headTimeoutSeconds))
+        timeouts.bodyStall = .seconds(Int64(configuration.limits.stallTimeoutSeconds))
+        timeouts.writeStall = .seconds(Int64(configuration.limits.stallTimeoutSeconds))
         timeouts.idle = .seconds(Int64(configuration.limits.idleTimeoutSeconds))
     }
 }

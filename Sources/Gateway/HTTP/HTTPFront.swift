@@ -52,17 +52,25 @@ package final class HTTPFront: Sendable {
         }
     }
 
-    /// Listens on all addresses, or on none: throws ``HTTPFrontError`` for the first that it cannot have.
+    /// Listens on all addresses, or on none: throws ``HTTPFrontError`` for the first that it cannot have, unless that is a
+    /// dispensable one that the machine does not have.
     package func start() async throws(HTTPFrontError) {
         var channels: [any Channel] = []
+        var missing: HTTPFrontError?
         for address in configuration.addresses {
             do {
                 channels.append(try await bootstrap().bind(host: address.host, port: address.port).get())
             } catch {
+                let reason = Self.explain(error, address)
+                if case .cannotListen = reason, configuration.dispensableAddresses.contains(address) {
+                    missing = reason
+                    continue
+                }
                 for channel in channels { try? await channel.close() }
-                throw Self.explain(error, address)
+                throw reason
             }
         }
+        if channels.isEmpty, let missing { throw missing }
         state.withLock { $0 = .running(channels) }
     }
 

@@ -3,6 +3,8 @@ package import NIOCore
 /// What an ``HTTPFront`` listens on and how far it lets a client go.
 package struct HTTPFrontConfiguration: Sendable {
     package var addresses: [ListenAddress]
+    /// Those that may be left out when the machine does not have them; one of all addresses has to be there.
+    package var dispensableAddresses: Set<ListenAddress> = []
     /// Past this many open connections a new one gets 503 and is closed.
     package var maximumConnections = 10_000
     /// Request line and header fields together, bytes.

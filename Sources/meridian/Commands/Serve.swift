@@ -31,6 +31,10 @@ struct Serve: AsyncParsableCommand {
         } catch let error as OperatorError {
             Terminal.note("meridian: \(error.message)")
             throw ExitCode.failure
+        } catch {
+            // Stores and certificates say what is wrong in their own words.
+            Terminal.note("meridian: The server cannot go on: \(error)")
+            throw ExitCode.failure
         }
     }
 

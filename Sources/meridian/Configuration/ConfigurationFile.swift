@@ -16,7 +16,10 @@ package enum ConfigurationFile {
     ]
     static let regionKeys = ["name", "latitude", "longitude"]
     static let userKeys = ["accessKeyID", "secretAccessKey", "account", "canonicalID", "displayName", "name"]
-    static let limitKeys = ["maximumConnections", "maximumHeadBytes", "idleTimeoutSeconds", "drainTimeoutSeconds"]
+    static let limitKeys = [
+        "maximumConnections", "maximumHeadBytes", "headTimeoutSeconds", "stallTimeoutSeconds", "idleTimeoutSeconds",
+        "drainTimeoutSeconds",
+    ]
 
     /// The standard configuration with what the file sets.
     package static func parse(_ bytes: [UInt8]) throws(OperatorError) -> ServerConfiguration {
@@ -195,6 +198,8 @@ package enum ConfigurationFile {
         guard let object = try file.object("limits", known: limitKeys) else { return out }
         if let value = try object.integer("maximumConnections", in: 1...1_000_000) { out.maximumConnections = value }
         if let value = try object.integer("maximumHeadBytes", in: 8192...1_048_576) { out.maximumHeadBytes = value }
+        if let value = try object.integer("headTimeoutSeconds", in: 1...3600) { out.headTimeoutSeconds = value }
+        if let value = try object.integer("stallTimeoutSeconds", in: 1...3600) { out.stallTimeoutSeconds = value }
         if let value = try object.integer("idleTimeoutSeconds", in: 1...86_400) { out.idleTimeoutSeconds = value }
         if let value = try object.integer("drainTimeoutSeconds", in: 0...3600) { out.drainTimeoutSeconds = value }
         return out

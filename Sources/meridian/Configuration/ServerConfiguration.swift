@@ -31,6 +31,10 @@ package struct ServerConfiguration: Sendable, Equatable {
         package var maximumConnections = 10_000
         /// Request line and headers together, bytes.
         package var maximumHeadBytes = 64 * 1024
+        /// How long the head of a request may take to arrive.
+        package var headTimeoutSeconds = 30
+        /// How long a body may make no progress, in either direction.
+        package var stallTimeoutSeconds = 60
         /// A connection on which nothing happens is closed after this.
         package var idleTimeoutSeconds = 75
         /// How long a stop waits for requests in flight.
