@@ -72,11 +72,15 @@ class Server:
             [binary(), *arguments, "--data", str(self.data)], capture_output=True, text=True, timeout=PATIENCE,
             env=clean_environment())
 
-    def start(self) -> "Server":
+    def launch(self):
+        """Starts the process and waits for nothing."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [binary(), "serve", "--data", str(self.data), *self.arguments], stdout=log, stderr=log,
                 env=clean_environment(), start_new_session=True)
+
+    def start(self) -> "Server":
+        self.launch()
 
         def ready():
             if self.process.poll() is not None:

@@ -5,7 +5,6 @@ import os
 import socket
 import stat
 import subprocess
-import threading
 
 import pytest
 
@@ -65,59 +64,6 @@ def test_a_stop_is_graceful_and_a_restart_keeps_everything(new_server):
     assert point.dials() == {"us-east-1": 0, "eu-west-1": 100, "ap-southeast-1": 0}
     for bucket in buckets.values():
         assert eventually(lambda: s3.head_object(Bucket=bucket, Key="k"), "the replica")["VersionId"] == version
-
-
-@pytest.mark.parametrize("rounds", [int(os.environ.get("MERIDIAN_KILL_ROUNDS", "5"))])
-def test_kill_9_during_mixed_writes_loses_nothing_acknowledged(new_server, rounds):
-    server = new_server()
-    buckets = {region: make_bucket(server, f"crash-{region}", region) for region in REGIONS}
-    replicate_all_ways(server, buckets)
-    acknowledged: dict[tuple[str, str], bytes | None] = {}
-    for round_number in range(rounds):
-        stop = threading.Event()
-
-        def write(writer: int):
-            s3 = server.overlay(region=REGIONS[writer % 3])
-            bucket, number = buckets[REGIONS[writer % 3]], 0
-            while not stop.is_set():
-                number += 1
-                key = f"{round_number}/{writer}/{number}"
-                body = os.urandom([10, 40_000, 300_000][number % 3])
-                try:
-                    s3.put_object(Bucket=bucket, Key=key, Body=body)
-                    acknowledged[bucket, key] = body
-                    if number % 5 == 0:
-                        acknowledged.pop((bucket, key))  # in doubt until the delete is acknowledged
-                        s3.delete_object(Bucket=bucket, Key=key)
-                        acknowledged[bucket, key] = None
-                except Exception:
-                    return
-
-        writers = [threading.Thread(target=write, args=(n,)) for n in range(6)]
-        before = len(acknowledged)
-        for writer in writers:
-            writer.start()
-        eventually(lambda: len(acknowledged) > before + 60, "some writes are acknowledged")
-        server.kill()
-        stop.set()
-        for writer in writers:
-            writer.join()
-        server.start()
-
-    s3 = server.overlay()
-    eventually(lambda: json.loads(server.command("status", "--json").stdout)["replication"] == [], "nothing waits", 120)
-    for (source, key), body in acknowledged.items():
-        for bucket in buckets.values():
-            if body is None:
-                with pytest.raises(s3.exceptions.ClientError):
-                    s3.head_object(Bucket=bucket, Key=key)
-            else:
-                assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body, (source, bucket, key)
-    # Nothing was done twice: one version per written key in every region.
-    for bucket in buckets.values():
-        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
-        keys = [v["Key"] for page in pages for v in page.get("Versions", [])]
-        assert len(keys) == len(set(keys))
 
 
 def test_a_second_server_on_the_same_data_is_refused(new_server):
