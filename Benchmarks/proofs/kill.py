@@ -8,6 +8,7 @@ looks whether what was acknowledged is there with its bytes. At the end, once re
 * every acknowledged version is in its region with its bytes, and in the others under the same version id;
 * every version is listed once, and the three regions list the same versions;
 * no outbox entry stays;
+* in a bucket without versions every key holds its last acknowledged change, or one that was cut off after it;
 * after an unclean end and a start there are exactly as many blob files as versions refer to, none in staging.
 
 Exits with 1 if any of this does not hold."""
@@ -25,6 +26,7 @@ import urllib.parse
 from server import Server
 from wire import Connection, quantile, signer
 
+PLAIN, PLAIN_REGION = "kill-plain", "us-east-1"
 SMALL, LARGE, PART = 2_000, 1_200_000, 5 << 20
 
 
@@ -37,17 +39,17 @@ def content(name, size):
 class Write:
     """One change of a key: what was asked for, and what was answered."""
 
-    def __init__(self, kind, key, name=None, size=0, blobs=0):
-        self.kind, self.key, self.name, self.size, self.blobs = kind, key, name, size, blobs
+    def __init__(self, kind, key, name=None, size=0):
+        self.kind, self.key, self.name, self.size = kind, key, name, size
         self.version = None
 
 
 class Writer(threading.Thread):
     """Changes its own keys, one request after another, until the server is gone. Only the last one can be in doubt."""
 
-    def __init__(self, server, bucket, number, rounds):
+    def __init__(self, server, bucket, number):
         super().__init__()
-        self.server, self.bucket, self.number, self.rounds = server, bucket, number, rounds
+        self.server, self.bucket, self.number = server, bucket, number
         self.sign, self.chance = signer(server), random.Random(number)
         self.acknowledged, self.doubtful, self.count, self.trouble = [], [], 0, []
 
@@ -72,9 +74,9 @@ class Writer(threading.Thread):
         if draw < 0.62:
             self.put(Write("put", key, name, SMALL))
         elif draw < 0.80:
-            self.put(Write("put", key, name, LARGE, blobs=1))
+            self.put(Write("put", key, name, LARGE))
         elif draw < 0.86:
-            self.upload(Write("parts", key, name, 2 * PART, blobs=2))
+            self.upload(Write("parts", key, name, 2 * PART))
         else:
             self.change(Write("delete", key), "DELETE")
 
@@ -116,6 +118,40 @@ class Writer(threading.Thread):
             answer = link.ask(self.sign.request("GET", f"/{bucket}/{write.key}", query=f"versionId={write.version}"))
             if answer.status != 200 or answer.body != content(write.name, write.size):
                 wrong.append(f"{bucket}/{write.key} {write.version}: {answer.status}, {len(answer.body)} bytes")
+        link.close()
+        return wrong
+
+
+class PlainWriter(Writer):
+    """Writes to a bucket without versions: every overwrite and delete leaves a file behind that has to go."""
+
+    def __init__(self, server, bucket, number):
+        super().__init__(server, bucket, number)
+        # By key, what it may hold: the last acknowledged change, and behind it one that was cut off.
+        self.state = {}
+
+    def change(self, write, *arguments, **named):
+        self.state.setdefault(write.key, [Write("delete", write.key)]).append(write)
+        before = len(self.acknowledged)
+        super().change(write, *arguments, **named)
+        if len(self.acknowledged) > before:
+            self.state[write.key] = [write]
+
+    def check(self, bucket, _):
+        link, wrong = Connection(self.server.port), []
+        for key, candidates in self.state.items():
+            answer = link.ask(self.sign.request("GET", f"/{bucket}/{key}"))
+            found = None
+            for write in candidates:
+                if write.kind == "delete" and answer.status == 404:
+                    found = write
+                elif write.kind != "delete" and answer.status == 200 and answer.body == content(write.name, write.size):
+                    found = write
+            if found is None:
+                wrong.append(f"{bucket}/{key}: {answer.status}, {len(answer.body)} bytes; may be "
+                             f"{[write.name or 'deleted' for write in candidates]}")
+            else:
+                self.state[key] = [found]
         link.close()
         return wrong
 
@@ -188,11 +224,17 @@ def check_versions(server, writers, buckets):
     return wrong, first
 
 
-def check_files(server, rows, buckets):
-    """Blob files against what the versions need: none for small objects, one for large ones, one for each part."""
-    need = sum({LARGE: 1, 2 * PART: 2}.get(size, 0) for *_, size in rows)
+def check_files(server, rows, plain, writers):
+    """Blob files against what the versions need: none for small objects, one for large ones; an upload in parts is one
+    file a part where it was made, and one file where it is a replica."""
     wrong = []
     for region in sorted(p for p in (server.data / "regions").iterdir()):
+        own = {f"w{writer.number}" for writer in writers if writer.bucket.endswith(region.name)}
+        need = sum(
+            1 if size == LARGE else 2 if key.split("/")[0] in own else 1
+            for key, *_, size in rows if size > SMALL)
+        if region.name == PLAIN_REGION:
+            need += sum({LARGE: 1, 2 * PART: 2}.get(size, 0) for *_, size in plain)
         files = sum(1 for f in (region / "blobs" / "blobs").rglob("*") if f.is_file() and f.name != "confirmed")
         staged = sum(1 for f in (region / "blobs" / "staging").rglob("*") if f.is_file())
         print(f"{region.name}: {files} blob files for {need} that versions refer to, {staged} staged")
@@ -222,10 +264,12 @@ def main():
     random.seed(given.seed)
     with Server(given.binary, keep=given.keep) as server:
         buckets = list(server.make_buckets("kill").values())
-        writers = [Writer(server, buckets[number % 3], number, given.rounds) for number in range(6)]
-        wrong, starts, quiet = play(server, writers, given.rounds, given.seconds)
+        server.client().create_bucket(Bucket=PLAIN)
+        writers = [Writer(server, buckets[number % 3], number) for number in range(6)]
+        plain = [PlainWriter(server, PLAIN, number) for number in (6, 7)]
+        wrong, starts, quiet = play(server, writers + plain, given.rounds, given.seconds)
         quiet.append(wait_for_quiet(server))
-        aborted = abort_uploads(server, buckets)
+        aborted = abort_uploads(server, [*buckets, PLAIN])
         print(f"{given.rounds} kills; restart to ready p50 {quantile(starts, .5):.2f} s, max {max(starts):.2f} s; outbox "
               f"empty at most {max(quiet):.1f} s later; {aborted} unfinished uploads were still there")
         # The last unclean end: everything below is what a start after a crash leaves.
@@ -233,13 +277,17 @@ def main():
         server.kill()
         server.start()
         mismatch, rows = check_versions(server, writers, buckets)
-        wrong += mismatch + check_files(server, rows, buckets)
+        wrong += mismatch + check_files(server, rows, versions(server, PLAIN), writers)
         checked = 0
         for writer in writers:
             for bucket in buckets:
                 wrong += writer.check(bucket, writer.acknowledged)
                 checked += sum(write.kind != "delete" for write in writer.acknowledged)
-            wrong += [f"refused: {row}" for row in writer.trouble]
+        for writer in plain:
+            wrong += writer.check(PLAIN, ())
+        overwritten = sum(len(writer.acknowledged) for writer in plain)
+        print(f"{overwritten} acknowledged changes of {sum(len(writer.state) for writer in plain)} keys without versions")
+        wrong += [f"refused: {row}" for writer in writers + plain for row in writer.trouble]
         if (left := outbox(server)) > 0:
             wrong.append(f"{left} outbox entries at the end")
         print(f"{checked} acknowledged versions read back byte by byte; {len(wrong)} things wrong")
