@@ -185,9 +185,10 @@ def wait_for_quiet(server):
 
 
 def play(server, writers, rounds, patience):
-    """The rounds. Returns what was wrong, and the times of the restarts and of replication catching up."""
-    wrong, starts, quiet = [], [], []
-    for number in range(rounds):
+    """The rounds. Returns what was wrong, the times of the restarts and of replication catching up, and how many entries
+    waited in the outbox at the kills."""
+    wrong, starts, quiet, waiting = [], [], [], []
+    for _ in range(rounds):
         known = [len(writer.acknowledged) for writer in writers]
         for writer in writers:
             writer.begin()
@@ -195,12 +196,12 @@ def play(server, writers, rounds, patience):
         server.kill()
         for writer in writers:
             writer.join()
+        waiting.append(outbox(server))
         starts.append(server.start())
+        quiet.append(wait_for_quiet(server) + starts[-1])
         for writer, before in zip(writers, known):
             wrong += writer.check(writer.bucket, writer.acknowledged[before:])
-        if number % 5 == 4:
-            quiet.append(wait_for_quiet(server))
-    return wrong, starts, quiet
+    return wrong, starts, quiet, waiting
 
 
 def check_versions(server, writers, buckets):
@@ -267,11 +268,11 @@ def main():
         server.client().create_bucket(Bucket=PLAIN)
         writers = [Writer(server, buckets[number % 3], number) for number in range(6)]
         plain = [PlainWriter(server, PLAIN, number) for number in (6, 7)]
-        wrong, starts, quiet = play(server, writers + plain, given.rounds, given.seconds)
-        quiet.append(wait_for_quiet(server))
+        wrong, starts, quiet, waiting = play(server, writers + plain, given.rounds, given.seconds)
         aborted = abort_uploads(server, [*buckets, PLAIN])
-        print(f"{given.rounds} kills; restart to ready p50 {quantile(starts, .5):.2f} s, max {max(starts):.2f} s; outbox "
-              f"empty at most {max(quiet):.1f} s later; {aborted} unfinished uploads were still there")
+        print(f"{given.rounds} kills, with {sum(waiting)} outbox entries waiting (in one of them {max(waiting)}); restart to "
+              f"ready p50 {quantile(starts, .5):.2f} s, max {max(starts):.2f} s, to an empty outbox p50 "
+              f"{quantile(quiet, .5):.2f} s, max {max(quiet):.2f} s; {aborted} unfinished uploads were still there")
         # The last unclean end: everything below is what a start after a crash leaves.
         time.sleep(3)
         server.kill()
