@@ -12,7 +12,8 @@ package final class InProcessPeerLink: PeerLink {
     /// Throws ``PeerError`` and, when the task is cancelled, `CancellationError`.
     package func apply(_ push: ReplicaPush, body: (any ByteSource)?) async throws -> ApplyOutcome {
         do {
-            return try await store.applyReplica(push.version, bucket: push.destination, body: body)
+            return try await store.applyReplica(
+                push.version, bucket: push.destination, body: body, creates: push.createsVersion)
         } catch let error as PeerError {
             // The body comes from the sender's side and may fail there.
             throw error

@@ -9,6 +9,9 @@ package struct ReplicaPush: Sendable {
     package var ruleID: String
     package var kind: OutboxEntry.Kind
     package var version: ObjectVersion
+    /// Whether the peer stores the version when it does not have it. Not for a change of tags under a rule that does not
+    /// cover the version any more.
+    package var createsVersion = true
 
     package init(
         source: RegionName, sourceBucket: BucketName, destination: BucketName, ruleID: String, kind: OutboxEntry.Kind,

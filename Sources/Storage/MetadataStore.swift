@@ -66,6 +66,18 @@ package protocol MetadataReader {
     /// How many entries of any destination this version still has.
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
 
+    /// Entries of one rule, oldest first.
+    func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry]
+
+    /// Failures of a bucket with an id above `after`, in id order.
+    func failures(bucket: Int64, after: Int64, limit: Int) throws -> [ReplicationFailure]
+    /// For how many destinations this version has failed.
+    func failureCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
+    func failureSummaries() throws -> [FailureSummary]
+
+    /// Conflicts of a bucket with an id above `after`, in id order.
+    func conflicts(bucket: Int64, after: Int64, limit: Int) throws -> [WriteConflict]
+
     /// Blobs whose last reference is gone and whose file may be removed.
     func garbage(limit: Int) throws -> [BlobID]
     func isReferenced(blob: BlobID) throws -> Bool
@@ -84,7 +96,8 @@ package protocol MetadataTransaction: MetadataReader {
     func insert(version: ObjectVersion, bucket: Int64) throws
     /// Rewrites a version that exists: tags, metadata, replication status. Its stamp and data stay.
     func update(version: ObjectVersion, bucket: Int64) throws
-    /// Removes a version; its blobs become garbage, its inline bytes go, its outbox entries go.
+    /// Removes a version; its blobs become garbage, its inline bytes, outbox entries, failures and the
+    /// conflict that it lost go.
     func delete(version: ObjectVersion, bucket: Int64) throws
     /// Stores small bytes and returns their id for ``ObjectData/inline(id:crc32c:)``.
     func insertInlineData(_ bytes: ByteBuffer) throws -> Int64
@@ -99,6 +112,13 @@ package protocol MetadataTransaction: MetadataReader {
     func insert(outbox entry: OutboxEntry) throws
     func update(outbox entry: OutboxEntry) throws
     func delete(outbox id: Int64) throws
+    /// Stores a failure, or joins it to the one of the same version and destination: of the two kinds the one that carries
+    /// more, of the rest the newer.
+    func insert(failure: ReplicationFailure) throws
+    /// Once per losing version; more than ``WriteConflict/limit`` per bucket push the oldest out.
+    func insert(conflict: WriteConflict) throws
+    /// The failure of one version and destination, when there is one.
+    func deleteFailure(of entry: OutboxEntry) throws
     /// Forgets garbage whose files are gone.
     func delete(garbage: [BlobID]) throws
     /// Declares staged blobs as garbage, for example after a refused write.

@@ -70,6 +70,66 @@ package struct OutboxSummary: Sendable, Hashable {
     }
 }
 
+/// Work that was given up: the version is FAILED until the work is retried and done, or the version is deleted. A version
+/// has at most one for each destination.
+package struct ReplicationFailure: Sendable, Hashable {
+    /// Assigned by the store, rising; 0 before.
+    package var id: Int64
+    /// The entry as it was; its `lastError` is the reason, one of S3's where S3 has one (spec/mrap.md §15.13).
+    package var entry: OutboxEntry
+    package var failed: Timestamp
+
+    package init(id: Int64 = 0, entry: OutboxEntry, failed: Timestamp) {
+        self.id = id
+        self.entry = entry
+        self.failed = failed
+    }
+
+    package var reason: String { entry.lastError ?? "unknown" }
+}
+
+/// What has failed for one rule and destination.
+package struct FailureSummary: Sendable, Hashable {
+    package var bucket: Int64
+    package var destination: BucketName
+    package var ruleID: String
+    package var versions: Int64
+    package var bytes: Int64
+
+    package init(bucket: Int64, destination: BucketName, ruleID: String, versions: Int64, bytes: Int64) {
+        self.bucket = bucket
+        self.destination = destination
+        self.ruleID = ruleID
+        self.versions = versions
+        self.bytes = bytes
+    }
+}
+
+/// The entries of one rule in order of their age, from a place on.
+package struct OutboxAgeQuery: Sendable, Hashable {
+    package var bucket: Int64
+    package var destination: BucketName
+    package var ruleID: String
+    /// Only entries behind this one; the order is by time, then by id.
+    package var after: (enqueued: Timestamp, id: Int64) {
+        get { (afterTime, afterID) }
+        set { (afterTime, afterID) = newValue }
+    }
+    private var afterTime = Timestamp(milliseconds: Int64.min)
+    private var afterID: Int64 = 0
+    /// Only entries enqueued at this time or before.
+    package var until: Timestamp
+    package var limit: Int
+
+    package init(bucket: Int64, destination: BucketName, ruleID: String, until: Timestamp, limit: Int) {
+        self.bucket = bucket
+        self.destination = destination
+        self.ruleID = ruleID
+        self.until = until
+        self.limit = limit
+    }
+}
+
 /// Decides, inside the transaction that stores a version, where the version has to go. Implemented by Replication
 /// (rules), injected by the composition; pure.
 package protocol OutboxPlanner: Sendable {

@@ -69,7 +69,8 @@ extension RegionStore {
             found.content = .object(object)
             found.attributesStamp = self.clock.next()
             let entries = self.planner.plan(found, kind: .attributes, in: bucket, at: self.now)
-            if !entries.isEmpty { found.replication = .pending }
+            // A version that has failed somewhere stays FAILED until that is retried.
+            if !entries.isEmpty, found.replication != .failed { found.replication = .pending }
             try transaction.update(version: found, bucket: bucket.id)
             for entry in entries { try transaction.insert(outbox: entry) }
             return (found, !entries.isEmpty)

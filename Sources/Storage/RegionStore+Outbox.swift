@@ -1,3 +1,4 @@
+import Environment
 package import S3Model
 import Synchronization
 
@@ -30,7 +31,7 @@ extension RegionStore {
     }
 
     /// The destination has it: removes the entries and, where it was the version's last one, makes its status COMPLETED.
-    /// A version with a failed destination stays FAILED (spec/mrap.md §15.8).
+    /// A version with another failed destination stays FAILED (spec/mrap.md §15.8).
     package func complete(_ entries: [OutboxEntry]) async throws {
         guard !entries.isEmpty else { return }
         try await metadata.write { transaction in
@@ -44,43 +45,72 @@ extension RegionStore {
             var later = entry
             later.attempts += 1
             later.notBefore = notBefore
-            later.lastError = reason
+            later.lastError = Self.bounded(reason)
             try transaction.update(outbox: later)
         }
     }
 
-    /// Removes the entry and makes the version's status FAILED: the cause cannot go away by itself.
+    /// Removes the entry, keeps it as a failure with its reason and makes the version's status FAILED.
     package func fail(_ entry: OutboxEntry, reason: String) async throws {
-        try await metadata.write { try self.settle(entry, as: .failed, $0) }
+        try await metadata.write { transaction in
+            var failed = entry
+            failed.attempts += 1
+            failed.lastError = Self.bounded(reason)
+            try self.settle(failed, as: .failed, transaction)
+        }
     }
 
+    /// Reasons are kept up to this length.
+    static let reasonLimit = 512
+
+    static func bounded(_ reason: String) -> String {
+        reason.utf8.count <= reasonLimit ? reason : String(reason.unicodeScalars.prefix(reasonLimit / 4))
+    }
+
+    /// A version is FAILED exactly while it has failures; that spares asking for them at every completion.
     private func settle(
         _ entry: OutboxEntry, as outcome: ReplicationStatus, _ transaction: any MetadataTransaction
     ) throws {
         try transaction.delete(outbox: entry.id)
-        guard var version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) else {
+        guard let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) else {
             return
         }
-        let status: ReplicationStatus
         if outcome == .failed {
-            status = .failed
-        } else if version.replication == .pending,
-            try transaction.outboxCount(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) == 0
-        {
-            // A replica whose changed tags travelled back is a replica again.
-            status = entry.stamp.region == region.stampID ? .completed : .replica
-        } else {
-            return
+            try transaction.insert(failure: ReplicationFailure(entry: entry, failed: now))
+        } else if version.replication == .failed, entry.kind != .attributes {
+            // The destination has the whole version now, whatever has failed before.
+            try transaction.deleteFailure(of: entry)
         }
-        guard version.replication != status else { return }
-        version.replication = status
-        try transaction.update(version: version, bucket: entry.bucket)
+        let mayHaveFailed = outcome == .failed || version.replication == .failed
+        try updateStatus(of: version, bucket: entry.bucket, mayHaveFailed: mayHaveFailed, transaction)
     }
 
-    /// Drops the rows of rules that the bucket's configuration no longer has, in bounded transactions.
+    private func updateStatus(
+        of version: ObjectVersion, bucket: Int64, mayHaveFailed: Bool, _ transaction: any MetadataTransaction
+    ) throws {
+        let status: ReplicationStatus
+        if mayHaveFailed,
+            try transaction.failureCount(bucket: bucket, key: version.key, stamp: version.stamp) > 0
+        {
+            status = .failed
+        } else if try transaction.outboxCount(bucket: bucket, key: version.key, stamp: version.stamp) > 0 {
+            status = .pending
+        } else {
+            // A replica whose changed tags travelled back is a replica again.
+            status = version.stamp.region == region.stampID ? .completed : .replica
+        }
+        guard version.replication != status else { return }
+        var updated = version
+        updated.replication = status
+        try transaction.update(version: updated, bucket: bucket)
+    }
+
+    /// Gives the rows of rules that the bucket's configuration no longer has to the rule that serves their destination
+    /// now, and fails those that no rule wants any more; in bounded transactions.
     func dropOutbox(of bucket: Bucket) async throws {
         let kept = Set((bucket.replication?.rules ?? []).map { RuleTarget(rule: $0.id, bucket: $0.destination.bucket) })
         let endOfTime = Timestamp(milliseconds: Int64.max)
+        var isMoved = false
         for destination in try outboxDestinations() {
             var after: Int64 = 0
             while true {
@@ -93,14 +123,104 @@ extension RegionStore {
                     $0.bucket == bucket.id && !kept.contains(RuleTarget(rule: $0.ruleID, bucket: $0.destination))
                 }
                 if !dropped.isEmpty {
+                    isMoved = true
                     try await metadata.write { transaction in
-                        for entry in dropped { try self.settle(entry, as: .failed, transaction) }
+                        for entry in dropped { try self.replan(entry, transaction) }
                     }
                 }
                 after = last.id
             }
         }
+        if isMoved { outboxSignal.notify() }
     }
+
+    private func replan(_ entry: OutboxEntry, _ transaction: any MetadataTransaction) throws {
+        if let planned = try plannedNow(entry, transaction) {
+            try transaction.delete(outbox: entry.id)
+            try transaction.insert(outbox: planned)
+        } else {
+            var failed = entry
+            failed.lastError = Self.missingRule
+            try settle(failed, as: .failed, transaction)
+        }
+    }
+
+    /// The same work under the rules as they are now; `nil` when none of them brings this version to this destination, or
+    /// the version is gone.
+    private func plannedNow(_ entry: OutboxEntry, _ transaction: any MetadataTransaction) throws -> OutboxEntry? {
+        guard let name = bucket(id: entry.bucket)?.name, let bucket = try transaction.bucket(named: name),
+            let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
+        else { return nil }
+        let planned = planner.plan(version, kind: entry.kind, in: bucket, at: entry.enqueued)
+        return planned.first { $0.destination == entry.destination }
+    }
+
+    static let missingRule = "SrcBucketReplicationConfigMissing"
+}
+
+// MARK: What has failed
+
+extension RegionStore {
+    /// Failures of a bucket with an id above `after`, in id order. Throws `NoSuchBucket`.
+    package func failures(of bucket: BucketName, after: Int64 = 0, limit: Int) throws -> [ReplicationFailure] {
+        let known = try self.bucket(bucket)
+        return try metadata.read { try $0.failures(bucket: known.id, after: after, limit: limit) }
+    }
+
+    package func failureSummaries() throws -> [FailureSummary] { try metadata.read { try $0.failureSummaries() } }
+
+    /// What became of a retry.
+    package struct RetryOutcome: Sendable, Hashable {
+        /// Waiting to be sent again.
+        package var retried = 0
+        /// Still failed: no rule brings these versions to their destination any more.
+        package var withoutRule = 0
+    }
+
+    /// Puts the failed work of a bucket back into the outbox, under the rules as they are now, in bounded transactions.
+    /// Throws `NoSuchBucket`.
+    package func retryFailures(of bucket: BucketName) async throws -> RetryOutcome {
+        var outcome = RetryOutcome()
+        var after: Int64 = 0
+        while true {
+            let page = try failures(of: bucket, after: after, limit: 200)
+            guard let last = page.last else { return outcome }
+            let retried = try await writeAndNotify { transaction in
+                var count = 0
+                for failure in page where try self.retry(failure, transaction) { count += 1 }
+                return (count, enqueued: count > 0)
+            }
+            outcome.retried += retried
+            outcome.withoutRule += page.count - retried
+            after = last.id
+        }
+    }
+
+    private func retry(_ failure: ReplicationFailure, _ transaction: any MetadataTransaction) throws -> Bool {
+        let entry = failure.entry
+        guard var planned = try plannedNow(entry, transaction) else {
+            guard entry.lastError != Self.missingRule else { return false }
+            var still = failure
+            still.entry.lastError = Self.missingRule
+            try transaction.insert(failure: still)
+            return false
+        }
+        planned.enqueued = now
+        try transaction.deleteFailure(of: entry)
+        try transaction.insert(outbox: planned)
+        if let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) {
+            try updateStatus(of: version, bucket: entry.bucket, mayHaveFailed: true, transaction)
+        }
+        return true
+    }
+
+    /// Entries of one rule, oldest first (for Replication Time Control).
+    package func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry] {
+        try metadata.read { try $0.outbox(byAge: query) }
+    }
+
+    /// From memory; `nil` when there is none of that id.
+    package func bucket(id: Int64) -> Bucket? { snapshot.withLock { $0.byID[id] } }
 }
 
 /// What identifies a rule to the outbox.

@@ -7,10 +7,11 @@ extension RegionStore {
     ///
     /// Throws `NoSuchBucket`, or `InvalidRequest` when the bucket's versioning is not enabled, `NoSuchVersion` when the
     /// bytes are needed and there is no body, or `StorageError.corrupt` when the bytes do not match the record's size or
-    /// ETag. A replica of a version that was removed here for good is stored again.
-    package func applyReplica(_ version: ObjectVersion, bucket: BucketName, body: (any ByteSource)?) async throws
-        -> ApplyOutcome
-    {
+    /// ETag. A replica of a version that was removed here for good is stored again. With `creates` false a version that is
+    /// not here stays away, and the outcome is `unchanged`.
+    package func applyReplica(
+        _ version: ObjectVersion, bucket: BucketName, body: (any ByteSource)?, creates: Bool = true
+    ) async throws -> ApplyOutcome {
         clock.observe(version.stamp)
         clock.observe(version.attributesStamp)
         let known = try self.bucket(bucket)
@@ -18,6 +19,7 @@ extension RegionStore {
         let existing = try metadata.read {
             try $0.version(bucket: known.id, key: version.key, stamp: version.stamp)
         }
+        if existing == nil, !creates { return .unchanged }
         let content: StagedContent
         if existing != nil || version.isDeleteMarker {
             content = StagedContent(size: 0, bytes: .memory(ByteBuffer()), digests: ContentDigests())
@@ -84,6 +86,7 @@ extension RegionStore {
             object.data = try Self.store(content, crc32c: crc32c, transaction)
             replica.content = .object(object)
         }
+        try noteConflict(replica, in: bucket, transaction)
         try transaction.insert(version: replica, bucket: bucket.id)
         return .applied
     }
@@ -97,7 +100,10 @@ extension RegionStore {
             let changed = incoming.object
         else { return .unchanged }
         object.tags = changed.tags
+        // A rule may have stored this replica under another class than the version it was made from.
+        let storageClass = object.metadata.storageClass
         object.metadata = changed.metadata
+        object.metadata.storageClass = storageClass
         var updated = existing
         updated.content = .object(object)
         updated.attributesStamp = incoming.attributesStamp

@@ -124,6 +124,20 @@ struct Installation: Sendable {
                     "from": "\(region)", "destination": "\(entry.destination)", "key": "\(entry.key)",
                     "reason": "\(reason)",
                 ])
+        case .missedThreshold(let entry):
+            log.warning(
+                "a version is late: Replication Time Control's 15 minutes have passed",
+                metadata: [
+                    "from": "\(region)", "destination": "\(entry.destination)", "key": "\(entry.key)",
+                    "rule": "\(entry.ruleID)",
+                ])
+        case .replicatedAfterThreshold(let entry, let milliseconds):
+            log.notice(
+                "a late version was replicated",
+                metadata: [
+                    "from": "\(region)", "destination": "\(entry.destination)", "key": "\(entry.key)",
+                    "rule": "\(entry.ruleID)", "milliseconds": "\(milliseconds)",
+                ])
         case .storeTrouble(let reason):
             log.error("replication cannot read its store", metadata: ["region": "\(region)", "reason": "\(reason)"])
         }

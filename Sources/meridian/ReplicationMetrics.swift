@@ -32,5 +32,40 @@ package enum ReplicationMetrics {
         counter(
             "meridian_replication_lag_milliseconds_total", "Sum of the times from a write to its completed replica."
         ) { $0.lagSumMilliseconds }
+        registerRules(counters, of: region, in: metrics)
+    }
+
+    /// What S3 has per rule: dimensions source bucket, destination bucket, rule id (spec/mrap.md §15.11).
+    private static func registerRules(_ counters: ReplicationCounters, of region: RegionName, in metrics: Metrics) {
+        func counter(
+            _ name: String, _ help: String, _ value: @escaping @Sendable (ReplicationCounters.RuleReading) -> Int64
+        ) {
+            metrics.computed(name, help: help, isCounter: true) {
+                counters.ruleSnapshot().sorted {
+                    ($0.key.source.rawValue, $0.key.destination.rawValue, $0.key.id)
+                        < ($1.key.source.rawValue, $1.key.destination.rawValue, $1.key.id)
+                }.map { rule, reading in
+                    (
+                        labels: [
+                            MetricLabel("source", region.rawValue),
+                            MetricLabel("source_bucket", rule.source.rawValue),
+                            MetricLabel("destination_bucket", rule.destination.rawValue),
+                            MetricLabel("rule", rule.id),
+                        ], value: value(reading)
+                    )
+                }
+            }
+        }
+        counter("meridian_replication_rule_versions_total", "Versions and changes a rule has brought over.") {
+            $0.replicated
+        }
+        counter("meridian_replication_rule_failed_total", "Versions a rule has given up.") { $0.failed }
+        counter(
+            "meridian_replication_rule_missed_threshold_total",
+            "Versions that still waited when Replication Time Control's 15 minutes had passed."
+        ) { $0.missedThreshold }
+        counter(
+            "meridian_replication_rule_after_threshold_total", "Versions that arrived after those 15 minutes."
+        ) { $0.replicatedAfterThreshold }
     }
 }

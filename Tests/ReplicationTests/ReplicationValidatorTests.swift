@@ -54,4 +54,42 @@ import Testing
         rule.destination.account = Fixtures.owner.account
         #expect(await code([rule]) == nil)
     }
+
+    /// Only a policy of the destination could allow it, and there are none.
+    @Test func bucketsOfOtherAccountsAreRefusedByName() async {
+        var source = Fixtures.bucket("source", rules: [])
+        source.owner = Owner(account: Fixtures.account("999999999999"), canonicalID: "beef", displayName: "bob")
+        let rules = [Fixtures.rule("1", to: "dst-one")]
+        let error = await #expect(throws: S3Error.self) {
+            try await validator(destination: .enabled).validate(
+                ReplicationConfiguration(role: "", rules: rules), source: source)
+        }
+        #expect(error?.code == .notImplemented)
+    }
+
+    @Test func whatIsNotActedOnIsRefusedByName() async throws {
+        let changes: [(String, @Sendable (inout ReplicationRule) -> Void)] = [
+            ("EncryptionConfiguration", { $0.destination.replicaKMSKeyID = "key" }),
+            ("EncryptionConfiguration", { $0.sseKMSEncryptedObjects = true }),
+            ("ExistingObjectReplication", { $0.existingObjectReplication = true }),
+            ("GLACIER", { $0.destination.storageClass = "GLACIER" }),
+            ("OUTPOSTS", { $0.destination.storageClass = "OUTPOSTS" }),
+        ]
+        for (name, change) in changes {
+            var rule = Fixtures.rule("1", to: "dst-one")
+            change(&rule)
+            let refused = rule
+            let error = await #expect(throws: S3Error.self) {
+                try await validator(destination: .enabled).validate(
+                    ReplicationConfiguration(role: "", rules: [refused]), source: Fixtures.bucket("source", rules: []))
+            }
+            #expect(error?.code == .notImplemented)
+            #expect(error?.message.contains(name) == true)
+        }
+        var rule = Fixtures.rule("1", to: "dst-one")
+        rule.sseKMSEncryptedObjects = false
+        rule.existingObjectReplication = false
+        rule.destination.storageClass = "STANDARD_IA"
+        #expect(await code([rule]) == nil)
+    }
 }

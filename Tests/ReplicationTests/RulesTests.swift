@@ -102,6 +102,19 @@ import Testing
         }
     }
 
+    /// The replica is there because of tags that the version had before; it follows all the same.
+    @Test func changesOfTagsFollowARuleThatNoLongerCoversTheVersion() {
+        let gold = S3Model.Tag(key: "tier", value: "gold")
+        let rules = [
+            Fixtures.rule("gold", to: "dst-one", priority: 1, tags: [gold]),
+            Fixtures.rule("elsewhere", to: "dst-two", priority: 2, prefix: "b", tags: [gold]),
+            Fixtures.rule("all", to: "dst-three", priority: 3),
+        ]
+        let changed = Fixtures.version("a", tags: [], status: .completed)
+        #expect(plan(changed, .attributes, rules).map(\.ruleID) == ["all", "gold"])
+        #expect(plan(changed, .object, rules).map(\.ruleID) == ["all"])
+    }
+
     @Test func nothingWithoutVersioning() {
         var bucket = Fixtures.bucket("source", rules: [Fixtures.rule("1", to: "dst-one")])
         bucket.versioning = .suspended

@@ -44,8 +44,8 @@ import Testing
         #expect(rule.tags == [Tag(key: "tier", value: "gold")])
         #expect(rule.destination.bucket.rawValue == "orders-euw1")
         #expect(rule.destination.account?.rawValue == "444455556666")
-        #expect(rule.destination.ownerOverride && rule.destination.metricsEnabled)
-        #expect(rule.destination.replicationTimeMinutes == 15)
+        #expect(rule.destination.ownerOverride && rule.destination.metrics == true)
+        #expect(rule.destination.watchesThreshold && rule.destination.hasEventThreshold)
         #expect(rule.replicaModifications == true)
         #expect(!rule.replicatesDeleteMarkers)
         #expect(try ReplicationConfiguration.parse(configuration.xml()) == configuration)
@@ -72,6 +72,42 @@ import Testing
     func filtersRoundTrip(_ filter: String) throws {
         let configuration = try parse(rule(filter: filter))
         #expect(try ReplicationConfiguration.parse(configuration.xml()) == configuration)
+    }
+
+    /// A priority is needed only where there is something to win over.
+    @Test func prioritiesOfSeveralRules() throws {
+        func old(_ prefix: String) -> String { rule(priority: "", filter: "<Prefix>\(prefix)</Prefix>", marker: "") }
+        func new(_ prefix: String, _ priority: String = "", to bucket: String = "orders-euw1") -> String {
+            rule(
+                priority: priority, filter: "<Filter><Prefix>\(prefix)</Prefix></Filter>",
+                destination: "<Destination><Bucket>arn:aws:s3:::\(bucket)</Bucket></Destination>")
+        }
+        #expect(try parse(new("a/") + new("b/") + new("c")).rules.count == 3)
+        #expect(try parse(new("a/") + new("a/", to: "orders-use1")).rules.count == 2)
+        #expect(try parse(new("a/", "<Priority>1</Priority>") + new("b/")).rules.count == 2)
+        #expect(try parse(old("a") + old("b")).rules.count == 2)
+        let refused = [
+            new("a/") + new("a/b"), new("") + new("z"), new("a") + new("b") + new("c") + new("b/x"),
+            new("a/", "<Priority>1</Priority>") + new("a/b"), old("logs/") + old("logs/2026"),
+        ]
+        for rules in refused {
+            let error = #expect(throws: S3Error.self) { try parse(rules) }
+            #expect(error?.code == .invalidRequest, "\(rules)")
+        }
+    }
+
+    /// What is put comes back, statuses that say no included: tools compare.
+    @Test(arguments: [
+        "<ReplicationTime><Status>Disabled</Status><Time><Minutes>15</Minutes></Time></ReplicationTime><Metrics><Status>Disabled</Status></Metrics>",
+        "<Metrics><Status>Disabled</Status></Metrics>", "<Metrics><Status>Enabled</Status></Metrics>",
+        "<Metrics><Status>Enabled</Status><EventThreshold><Minutes>15</Minutes></EventThreshold></Metrics>",
+    ])
+    func timeControlComesBack(_ elements: String) throws {
+        let bucket = "<Bucket>arn:aws:s3:::orders</Bucket>"
+        let text = String(
+            decoding: try parse(rule(destination: "<Destination>\(bucket)\(elements)</Destination>")).xml(),
+            as: UTF8.self)
+        #expect(text.contains(elements), "\(text)")
     }
 
     @Test func refusedDocuments() {

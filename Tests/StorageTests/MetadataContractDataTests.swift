@@ -250,4 +250,38 @@ import Testing
             #expect(try store.read { try $0.clockHighWater() } == Sample.stamp(50))
         }
     }
+
+    @Test(arguments: MetadataStoreFactory.all)
+    func entriesOfOneRuleComeByAge(_ factory: MetadataStoreFactory) async throws {
+        try await factory.withStore { store in
+            let east = try Sample.name("east")
+            for (index, enqueued) in [30, 10, 20, 20, 40].enumerated() {
+                var entry = try outboxEntry("k\(index)", index + 1, to: east)
+                entry.enqueued = Timestamp(milliseconds: Int64(enqueued))
+                let other = try outboxEntry("other", index + 1, to: try Sample.name("west"))
+                try await store.write { [entry] in
+                    try $0.insert(outbox: entry)
+                    try $0.insert(outbox: other)
+                }
+            }
+            let sample = try outboxEntry("k", 1, to: east)
+            var query = OutboxAgeQuery(
+                bucket: sample.bucket, destination: east, ruleID: sample.ruleID, until: Timestamp(milliseconds: 30),
+                limit: 2)
+            var keys: [String] = []
+            while true {
+                let page = try store.read { try $0.outbox(byAge: query) }
+                guard let last = page.last else { break }
+                keys += page.map(\.key.rawValue)
+                query.after = (last.enqueued, last.id)
+            }
+            #expect(keys == ["k1", "k2", "k3", "k0"])
+        }
+    }
+
+    private func outboxEntry(_ key: String, _ stamp: Int, to destination: BucketName) throws -> OutboxEntry {
+        OutboxEntry(
+            bucket: 1, key: try Sample.key(key), stamp: Sample.stamp(stamp), kind: .object, destination: destination,
+            ruleID: "rule", bytes: 1, enqueued: Timestamp(milliseconds: 0))
+    }
 }

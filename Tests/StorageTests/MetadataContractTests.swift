@@ -44,8 +44,9 @@ import Testing
         var destination = ReplicationRule.Destination(bucket: try Sample.name("destination"))
         destination.account = Sample.owner.account
         destination.storageClass = "STANDARD_IA"
-        destination.replicationTimeMinutes = 15
-        destination.metricsEnabled = true
+        destination.replicationTime = true
+        destination.metrics = true
+        destination.hasEventThreshold = true
         var full = ReplicationRule(id: "one", schema: .v2, destination: destination)
         full.priority = -3
         full.isEnabled = false
@@ -53,6 +54,7 @@ import Testing
         full.tags = [S3Model.Tag(key: "a", value: "")]
         full.deleteMarkerReplication = true
         full.replicaModifications = false
+        full.sseKMSEncryptedObjects = false
         let bare = ReplicationRule(
             id: "", schema: .v1, destination: ReplicationRule.Destination(bucket: try Sample.name("other-bucket")))
         return [full, bare]

@@ -68,6 +68,122 @@ import Testing
     }
 
     @Test(arguments: Backend.allCases)
+    func failuresHaveAReasonAndCanBeRetried(backend: Backend) async throws {
+        try await withRegion(backend, versioning: .enabled) { region in
+            let store = region.store
+            try await store.replicate(to: [Names.copy, Names.third])
+            let put = try await store.put("a", someBytes(100))
+            try await store.fail(try #require(try entries(store).first), reason: "DstBucketNotFound")
+            let failure = try #require(try store.failures(of: Names.bucket, limit: 10).first)
+            #expect(failure.reason == "DstBucketNotFound")
+            #expect(failure.entry.attempts == 1)
+            #expect(failure.entry.stamp == put.stamp)
+            #expect(try store.failureSummaries().map(\.bytes) == [100])
+
+            // Tags change while it is failed, and that fails as well: still one failure, which carries the whole version.
+            _ = try await store.setTags([Tag(key: "k", value: "v")], key: key("a"), version: nil, bucket: Names.bucket)
+            #expect(try status(store) == .failed)
+            let long = String(repeating: "x", count: 100_000)
+            try await store.fail(try #require(try entries(store).first), reason: long)
+            let merged = try store.failures(of: Names.bucket, limit: 10)
+            #expect(merged.map(\.entry.kind) == [.object])
+            #expect(merged.allSatisfy { $0.reason.utf8.count <= 512 })
+            try await store.complete(try entries(store, Names.third))
+
+            #expect(try await store.retryFailures(of: Names.bucket) == .init(retried: 1, withoutRule: 0))
+            #expect(try store.failures(of: Names.bucket, limit: 10).isEmpty)
+            #expect(try status(store) == .pending)
+            let again = try #require(try entries(store).first)
+            #expect(again.attempts == 0 && again.kind == .object)
+            try await store.complete([again])
+            #expect(try status(store) == .completed)
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func whatNoRuleWantsStaysFailed(backend: Backend) async throws {
+        try await withRegion(backend, versioning: .enabled) { region in
+            let store = region.store
+            try await store.replicate(to: [Names.copy])
+            let put = try await store.put("a")
+            try await store.replicate(to: [])
+            #expect(try status(store) == .failed)
+            #expect(try await store.retryFailures(of: Names.bucket) == .init(retried: 0, withoutRule: 1))
+            #expect(
+                try store.failures(of: Names.bucket, limit: 10).map(\.reason) == ["SrcBucketReplicationConfigMissing"])
+            try await store.replicate(to: [Names.copy])
+            #expect(try await store.retryFailures(of: Names.bucket).retried == 1)
+            #expect(try status(store) == .pending)
+            try await store.fail(try #require(try entries(store).first), reason: "DstBucketNotFound")
+            try await store.delete("a", version: put.versionID)
+            #expect(try store.failures(of: Names.bucket, limit: 10).isEmpty)
+            #expect(try store.failureSummaries().isEmpty)
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func writesThatCrossedAreRemembered(backend: Backend) async throws {
+        try await withPair(backend) { source, target in
+            let first = try await source.put("a")
+            let second = try await source.put("b")
+            let bytes = ByteBuffer(string: "hello")
+            // "b" arrives before the other region writes it: no conflict. "a" arrives after: one.
+            _ = try await target.store.applyReplica(second, bucket: Names.bucket, body: BufferSource(bytes))
+            try await target.store.put("b")
+            let older = try await target.store.put("a")
+            #expect(older.stamp > first.stamp)
+            try await target.store.put("a")
+            _ = try await target.store.applyReplica(first, bucket: Names.bucket, body: BufferSource(bytes))
+            _ = try await target.store.applyReplica(first, bucket: Names.bucket, body: nil)
+            let found = try target.store.conflicts(in: Names.bucket, limit: 10)
+            #expect(found.map(\.key.rawValue) == ["a"])
+            #expect(found.map(\.loser) == [first.stamp])
+            #expect(found.map(\.winner) == [older.stamp])
+            try await target.store.delete("a", version: first.versionID)
+            #expect(try target.store.conflicts(in: Names.bucket, limit: 10).isEmpty)
+        }
+    }
+
+    /// Another rule for the same destination takes the waiting work over.
+    @Test(arguments: Backend.allCases)
+    func waitingWorkPassesToTheRuleOfItsDestination(backend: Backend) async throws {
+        try await withRegion(backend, versioning: .enabled) { region in
+            let store = region.store
+            try await store.replicate(to: [Names.copy])
+            try await store.put("a")
+            let rule = ReplicationRule(id: "renamed", schema: .v2, destination: .init(bucket: Names.copy))
+            try await store.setReplication(ReplicationConfiguration(role: "role", rules: [rule]), bucket: Names.bucket)
+            #expect(try entries(store).map(\.ruleID) == ["renamed"])
+            #expect(try status(store) == .pending)
+            #expect(try store.outboxSummaries().map(\.pendingVersions) == [1])
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func changesAloneBringNoVersionAndNoStorageClass(backend: Backend) async throws {
+        try await withPair(backend) { source, target in
+            var version = try await source.put("a")
+            let absent = try await target.store.applyReplica(
+                version, bucket: Names.bucket, body: BufferSource(ByteBuffer(string: "hello")), creates: false)
+            #expect(absent == .unchanged)
+            _ = try await target.store.applyReplica(
+                version, bucket: Names.bucket, body: BufferSource(ByteBuffer(string: "hello")))
+            version = try await source.setTags(
+                [Tag(key: "k", value: "v")], key: key("a"), version: nil, bucket: Names.bucket)
+            if var object = version.object {
+                object.metadata.storageClass = "STANDARD_IA"
+                version.content = .object(object)
+            }
+            let outcome = try await target.store.applyReplica(
+                version, bucket: Names.bucket, body: nil, creates: false)
+            #expect(outcome == .updated)
+            let replica = try target.store.object(key("a"), version: nil, bucket: Names.bucket)
+            #expect(replica.object?.tags == [Tag(key: "k", value: "v")])
+            #expect(replica.object?.metadata.storageClass == nil)
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
     func failureStays(backend: Backend) async throws {
         try await withRegion(backend, versioning: .enabled) { region in
             let store = region.store

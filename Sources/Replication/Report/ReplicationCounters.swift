@@ -25,12 +25,44 @@ package final class ReplicationCounters: Sendable {
         package init() {}
     }
 
+    /// What names a rule: its bucket, where it leads, its id.
+    package struct Rule: Sendable, Hashable {
+        package var source: BucketName
+        package var destination: BucketName
+        package var id: String
+
+        package init(source: BucketName, destination: BucketName, id: String) {
+            self.source = source
+            self.destination = destination
+            self.id = id
+        }
+    }
+
+    /// What S3 counts per rule (spec/mrap.md §15.11, §15.12).
+    package struct RuleReading: Sendable, Hashable {
+        package var replicated: Int64 = 0
+        package var bytes: Int64 = 0
+        package var failed: Int64 = 0
+        /// Versions that were not there when the rule's Replication Time Control threshold passed.
+        package var missedThreshold: Int64 = 0
+        /// Versions that came after it.
+        package var replicatedAfterThreshold: Int64 = 0
+        package init() {}
+    }
+
     /// The destination region, or `nil` for destinations that no region has.
     private let readings = Mutex<[RegionName?: Reading]>([:])
+    private let rules = Mutex<[Rule: RuleReading]>([:])
 
     package init() {}
 
     package func snapshot() -> [RegionName?: Reading] { readings.withLock { $0 } }
+
+    package func ruleSnapshot() -> [Rule: RuleReading] { rules.withLock { $0 } }
+
+    func update(_ rule: Rule, _ change: (inout RuleReading) -> Void) {
+        rules.withLock { change(&$0[rule, default: RuleReading()]) }
+    }
 
     func update(_ region: RegionName?, _ change: (inout Reading) -> Void) {
         readings.withLock { change(&$0[region, default: Reading()]) }

@@ -19,7 +19,8 @@ package struct ReplicationValidator: Sendable {
         self.versioning = versioning
     }
 
-    /// Throws `InvalidRequest` or `InvalidArgument` (400) for the first rule that cannot work.
+    /// Throws `InvalidRequest` or `InvalidArgument` (400) for the first rule that cannot work, and `NotImplemented` by name
+    /// for one that we could only store and not act on.
     package func validate(_ configuration: ReplicationConfiguration, source: Bucket) async throws {
         guard source.versioning == .enabled else {
             throw S3Error(
@@ -29,6 +30,7 @@ package struct ReplicationValidator: Sendable {
         }
         var checked: Set<BucketName> = []
         for rule in configuration.rules {
+            try refuseWhatIsNotDone(rule)
             let location = try located(rule, source: source.name)
             if let account = rule.destination.account, account != location.owner.account {
                 throw S3Error(
@@ -36,12 +38,42 @@ package struct ReplicationValidator: Sendable {
                     "Rule '\(rule.id)' names account \(account), but the destination bucket '\(location.name)' belongs to another account.",
                     fields: [.init("ArgumentName", "Account"), .init("ArgumentValue", account.rawValue)])
             }
+            // Only a policy of the destination bucket could allow this, and buckets have none yet.
+            guard location.owner.account == source.owner.account else {
+                throw S3Error(
+                    .notImplemented,
+                    "Replication into a bucket of another account is not implemented; '\(location.name)' of rule "
+                        + "'\(rule.id)' belongs to another account than '\(source.name)'.")
+            }
             guard checked.insert(location.name).inserted, let state = try await versioning(location) else { continue }
             guard state == .enabled else {
                 throw S3Error(
                     .invalidRequest,
                     "Destination bucket must have versioning enabled; '\(location.name)' of rule '\(rule.id)' has not.")
             }
+        }
+    }
+
+    /// The storage classes that differ from STANDARD in price only. The others change how objects are read.
+    package static let storageClasses: Set<String> = [
+        "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY",
+    ]
+
+    private func refuseWhatIsNotDone(_ rule: ReplicationRule) throws(S3Error) {
+        func refuse(_ what: String, _ advice: String) -> S3Error {
+            S3Error(.notImplemented, "\(what) of rule '\(rule.id)' is not implemented. \(advice)")
+        }
+        if rule.destination.replicaKMSKeyID != nil || rule.sseKMSEncryptedObjects == true {
+            throw refuse("EncryptionConfiguration", "There are no objects encrypted with SSE-KMS here; leave it out.")
+        }
+        if rule.existingObjectReplication == true {
+            throw refuse(
+                "ExistingObjectReplication", "Rules take what is written after them; leave it out or set it Disabled.")
+        }
+        if let storageClass = rule.destination.storageClass, !Self.storageClasses.contains(storageClass) {
+            throw refuse(
+                "The StorageClass \(storageClass)",
+                "Use one of \(Self.storageClasses.sorted().joined(separator: ", ")).")
         }
     }
 

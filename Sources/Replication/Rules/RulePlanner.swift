@@ -20,7 +20,11 @@ package struct RulePlanner: OutboxPlanner {
         // A version that no rule took when it was made is not taken later by a change of its tags.
         if kind == .attributes, version.replication == .none { return [] }
         // A delete marker has no tags, so rules with a tag filter never cover one.
-        let rules = configuration.rules(for: version.key, tags: version.object?.tags ?? [])
+        let tags = version.object?.tags ?? []
+        let rules =
+            kind == .attributes
+            ? configuration.rulesForChange(of: version.key, tags: tags)
+            : configuration.rules(for: version.key, tags: tags)
         return rules.compactMap { rule in
             switch kind {
             case .object: break

@@ -3,7 +3,12 @@ package import S3Model
 extension ReplicationRule {
     /// Whether an enabled rule covers `key` with `tags` (spec/mrap.md §15.5). Compared by bytes, as keys are.
     package func covers(key: ObjectKey, tags objectTags: [Tag]) -> Bool {
-        guard isEnabled, key.rawValue.utf8.starts(with: prefix.utf8) else { return false }
+        isEnabled && selects(key: key, tags: objectTags)
+    }
+
+    /// The same, whether the rule is enabled or not.
+    package func selects(key: ObjectKey, tags objectTags: [Tag]) -> Bool {
+        guard key.rawValue.utf8.starts(with: prefix.utf8) else { return false }
         return tags.allSatisfy { wanted in objectTags.contains { $0.hasSameBytes(as: wanted) } }
     }
 }
@@ -27,6 +32,25 @@ extension ReplicationConfiguration {
                 chosen.append(rule)
             }
         }
+        return chosen
+    }
+
+    /// The rules that carry a change of a version's tags: those that cover it as it is now, and, for destinations without
+    /// such a rule, those whose tag filter may have covered it before. The latter bring the change to a replica that is
+    /// there, never a new one (``ReplicaPush/createsVersion``).
+    package func rulesForChange(of key: ObjectKey, tags: [Tag]) -> [ReplicationRule] {
+        var chosen = rules(for: key, tags: tags)
+        let served = Set(chosen.map(\.destination.bucket))
+        var later: [ReplicationRule] = []
+        for rule in rules where !rule.tags.isEmpty && !served.contains(rule.destination.bucket) {
+            guard rule.isEnabled, key.rawValue.utf8.starts(with: rule.prefix.utf8) else { continue }
+            if let index = later.firstIndex(where: { $0.destination.bucket == rule.destination.bucket }) {
+                if rule.priority ?? 0 > later[index].priority ?? 0 { later[index] = rule }
+            } else {
+                later.append(rule)
+            }
+        }
+        chosen += later
         return chosen
     }
 

@@ -172,11 +172,33 @@ final class OutboxWorker: Sendable {
                     reading.addLag(milliseconds: now.wall.milliseconds - entry.enqueued.milliseconds)
                 }
             }
+            for entry in entries { countForRule(entry, now: now) }
         case .fail(let entry, let reason):
             hooks.counters.update(peer) { $0.failed += 1 }
+            if let bucket = sender.store.bucket(id: entry.bucket) {
+                hooks.counters.update(Self.rule(of: entry, in: bucket)) { $0.failed += 1 }
+            }
             hooks.notice(.failed(entry, reason: reason))
         case .load, .send, .postpone: break
         }
+    }
+
+    private func countForRule(_ entry: OutboxEntry, now: LinkInstant) {
+        guard let bucket = sender.store.bucket(id: entry.bucket) else { return }
+        let age = now.wall.milliseconds - entry.enqueued.milliseconds
+        let isLate =
+            age > ReplicationRule.Destination.thresholdMilliseconds
+            && bucket.replication?.rule(id: entry.ruleID)?.destination.watchesThreshold == true
+        hooks.counters.update(Self.rule(of: entry, in: bucket)) { reading in
+            reading.replicated += 1
+            reading.bytes += entry.bytes
+            if isLate { reading.replicatedAfterThreshold += 1 }
+        }
+        if isLate { hooks.notice(.replicatedAfterThreshold(entry, milliseconds: age)) }
+    }
+
+    private static func rule(of entry: OutboxEntry, in bucket: Bucket) -> ReplicationCounters.Rule {
+        ReplicationCounters.Rule(source: bucket.name, destination: entry.destination, id: entry.ruleID)
     }
 
     private func note(_ machine: LinkMachine) {

@@ -29,9 +29,11 @@ struct ReplicaSender: Sendable {
         guard let link = links[location.region] else {
             return .unavailable(reason: "no link to region \(location.region)")
         }
-        let push = ReplicaPush(
+        var push = ReplicaPush(
             source: store.region, sourceBucket: bucket.name, destination: entry.destination, ruleID: entry.ruleID,
             kind: entry.kind, version: Self.replica(of: version, rule: rule, destinationOwner: location.owner))
+        push.createsVersion =
+            entry.kind != .attributes || rule.selects(key: version.key, tags: version.object?.tags ?? [])
         return await deliver(push, of: version, through: link)
     }
 
@@ -44,7 +46,9 @@ struct ReplicaSender: Sendable {
         if case .object(var content) = replica.content {
             // Where the bytes are is this region's business.
             content.data = .empty
-            if let storageClass = rule.destination.storageClass { content.metadata.storageClass = storageClass }
+            if let storageClass = rule.destination.storageClass {
+                content.metadata.storageClass = storageClass == "STANDARD" ? nil : storageClass
+            }
             replica.content = .object(content)
         }
         return replica

@@ -21,6 +21,11 @@ package enum ReplicationNotice: Sendable {
     case linkResumed(RegionName?)
     /// The entry is given up and its version FAILED (`s3:Replication:OperationFailedReplication`, spec/mrap.md §15.12).
     case failed(OutboxEntry, reason: String)
+    /// Under a rule with Replication Time Control: still waiting after its threshold
+    /// (`s3:Replication:OperationMissedThreshold`). Told again when the process starts anew.
+    case missedThreshold(OutboxEntry)
+    /// The same, done at last (`s3:Replication:OperationReplicatedAfterThreshold`).
+    case replicatedAfterThreshold(OutboxEntry, milliseconds: Int64)
     /// This region's own store did not answer; it is asked again.
     case storeTrouble(reason: String)
 }

@@ -39,6 +39,7 @@ package final class ReplicationService: Sendable {
     /// Runs until the task is cancelled or the store is closed. It is the one waiter on the store's `outboxSignal`.
     package func run() async {
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.watchThresholds() }
             // A destination stays with its worker while it has entries, even if the bucket moves: only one worker at a
             // time may drain it, and the sender looks up the region for every entry anyway.
             var assigned: [BucketName: RegionName?] = [:]
@@ -59,6 +60,26 @@ package final class ReplicationService: Sendable {
             group.cancelAll()
         }
         workers.withLock { $0.removeAll() }
+    }
+
+    private func watchThresholds() async {
+        var watch = ThresholdWatch()
+        while !Task.isCancelled {
+            do {
+                try await sender.time.sleep(milliseconds: ThresholdWatch.interval)
+                let now = Timestamp(milliseconds: sender.time.wallMilliseconds())
+                for (rule, entries) in try watch.look(at: store, now: now) {
+                    hooks.counters.update(rule) { $0.missedThreshold += Int64(entries.count) }
+                    for entry in entries { hooks.notice(.missedThreshold(entry)) }
+                }
+            } catch StorageError.closed {
+                return
+            } catch is CancellationError {
+                return
+            } catch {
+                hooks.notice(.storeTrouble(reason: "looking for late versions: \(error)"))
+            }
+        }
     }
 
     private func dispatch(

@@ -39,21 +39,36 @@ extension ReplicationConfiguration {
         }
     }
 
-    /// A single rule needs no priority: there is nothing that it could win over.
+    /// Priorities that are given are unique. One is needed only where two rules of the same destination could both cover
+    /// an object, since elsewhere there is nothing to win over.
     private static func checkPriorities(_ rules: [ReplicationRule]) throws(S3Error) {
         var seen: Set<Int> = []
-        for rule in rules where rule.schema == .v2 {
-            guard let priority = rule.priority else {
-                if rules.count == 1 { return }
-                throw S3Error(
-                    .invalidRequest,
-                    "Priority must be specified for every rule when there are several; rule '\(rule.id)' has none.")
-            }
-            guard seen.insert(priority).inserted else {
-                throw S3Error(
-                    .invalidRequest, "Found duplicate priority \(priority). Rules must have unique priorities.")
-            }
+        for priority in rules.compactMap(\.priority) where !seen.insert(priority).inserted {
+            throw S3Error(.invalidRequest, "Found duplicate priority \(priority). Rules must have unique priorities.")
         }
+        var byDestination: [BucketName: [ReplicationRule]] = [:]
+        for rule in rules { byDestination[rule.destination.bucket, default: []].append(rule) }
+        for group in byDestination.values where group.contains(where: { $0.priority == nil }) {
+            guard let (left, right) = firstOverlap(group) else { continue }
+            throw S3Error(
+                .invalidRequest,
+                left.schema == .v1
+                    ? "Found overlapping prefixes '\(left.prefix)' and '\(right.prefix)' for the same destination."
+                    : "Priority must be specified where several rules cover the same keys for one destination, as "
+                        + "'\(left.id)' and '\(right.id)' do.")
+        }
+    }
+
+    /// Two rules of which one has no priority and whose prefixes can be those of one key. In byte order every prefix stands
+    /// directly before the longer ones that begin with it, so a stack of open prefixes is enough.
+    private static func firstOverlap(_ rules: [ReplicationRule]) -> (ReplicationRule, ReplicationRule)? {
+        var open: [ReplicationRule] = []
+        for rule in rules.sorted(by: { $0.prefix.utf8.lexicographicallyPrecedes($1.prefix.utf8) }) {
+            while let last = open.last, !rule.prefix.utf8.starts(with: last.prefix.utf8) { open.removeLast() }
+            if let outer = open.last(where: { rule.priority == nil || $0.priority == nil }) { return (outer, rule) }
+            open.append(rule)
+        }
+        return nil
     }
 
     /// The answer of GetBucketReplication.
@@ -107,17 +122,17 @@ extension ReplicationRule.Destination {
         if let replicaKMSKeyID {
             writer.element("EncryptionConfiguration") { $0.element("ReplicaKmsKeyID", replicaKMSKeyID) }
         }
-        if let minutes = replicationTimeMinutes {
+        if let replicationTime {
             writer.element("ReplicationTime") { writer in
-                writer.status(true)
-                writer.element("Time") { $0.element("Minutes", minutes) }
+                writer.status(replicationTime)
+                writer.element("Time") { $0.element("Minutes", Self.thresholdMinutes) }
             }
         }
-        if metricsEnabled {
+        if let metrics {
             writer.element("Metrics") { writer in
-                writer.status(true)
-                if let minutes = replicationTimeMinutes {
-                    writer.element("EventThreshold") { $0.element("Minutes", minutes) }
+                writer.status(metrics)
+                if hasEventThreshold {
+                    writer.element("EventThreshold") { $0.element("Minutes", Self.thresholdMinutes) }
                 }
             }
         }

@@ -169,34 +169,31 @@ extension ReplicationRule.Destination {
     private mutating func parseTimeControl(_ element: XMLElement, _ label: String) throws(S3Error) {
         let time = try element.child("ReplicationTime")
         let metrics = try element.child("Metrics")
-        var timeEnabled: Bool?
         if let time {
             guard let isEnabled = try time.enabled() else {
                 throw .malformed("'ReplicationTime' must contain 'Status'.")
             }
-            timeEnabled = isEnabled
+            replicationTime = isEnabled
             try Self.checkMinutes(time.child("Time"), "Time", label)
         }
-        var metricsStatus: Bool?
         if let metrics {
             guard let isEnabled = try metrics.enabled() else {
                 throw S3Error(.invalidArgument, "Metrics must have a Status, in \(label).")
             }
-            metricsStatus = isEnabled
+            self.metrics = isEnabled
             let threshold = try metrics.child("EventThreshold")
-            if threshold != nil || timeEnabled == true {
+            hasEventThreshold = threshold != nil
+            if threshold != nil || replicationTime == true {
                 try Self.checkMinutes(threshold, "EventThreshold", label)
             }
         }
-        guard timeEnabled == nil || timeEnabled == metricsStatus else {
+        guard replicationTime == nil || replicationTime == self.metrics else {
             throw S3Error(.invalidRequest, "ReplicationTime needs Metrics with the same Status, in \(label).")
         }
-        replicationTimeMinutes = timeEnabled == true ? 15 : nil
-        metricsEnabled = metricsStatus ?? false
     }
 
     private static func checkMinutes(_ element: XMLElement?, _ name: String, _ label: String) throws(S3Error) {
-        guard try element?.integer("Minutes") == 15 else {
+        guard try element?.integer("Minutes") == thresholdMinutes else {
             throw S3Error(.invalidArgument, "\(name) must have Minutes 15, the only value there is, in \(label).")
         }
     }

@@ -36,17 +36,28 @@ package struct ReplicationRule: Hashable, Sendable {
         package var storageClass: String?
         /// `AccessControlTranslation/Owner` is `Destination`.
         package var ownerOverride: Bool
-        /// Replication Time Control, in minutes (15 is the only value), and its metrics.
-        package var replicationTimeMinutes: Int?
-        package var metricsEnabled: Bool
+        /// The status of Replication Time Control; its time is always ``thresholdMilliseconds``. `nil` when the document
+        /// had no such element.
+        package var replicationTime: Bool?
+        /// The status of `Metrics`; `nil` when the document had no such element.
+        package var metrics: Bool?
+        /// Whether `Metrics` had an `EventThreshold`.
+        package var hasEventThreshold: Bool
         /// `EncryptionConfiguration/ReplicaKmsKeyID`, not checked (spec/mrap.md §15.3).
         package var replicaKMSKeyID: String?
 
         package init(bucket: BucketName) {
             self.bucket = bucket
             ownerOverride = false
-            metricsEnabled = false
+            hasEventThreshold = false
         }
+
+        /// 15 minutes, the only threshold there is (spec/mrap.md §15.2).
+        package static let thresholdMinutes = 15
+        package static let thresholdMilliseconds: Int64 = 15 * 60_000
+
+        /// Whether versions that are late are counted and reported (spec/mrap.md §15.10, §15.12).
+        package var watchesThreshold: Bool { replicationTime == true }
     }
 
     package init(id: String, schema: Schema, destination: Destination) {

@@ -156,6 +156,72 @@ extension InMemoryReading {
         tables.outboxByVersion[VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)]?.count ?? 0
     }
 
+    func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry] {
+        var found: [OutboxEntry] = []
+        tables.outbox.forEach { _, entry in
+            guard entry.bucket == query.bucket, entry.destination == query.destination,
+                entry.ruleID == query.ruleID, entry.enqueued <= query.until,
+                (entry.enqueued, entry.id) > (query.after.enqueued, query.after.id)
+            else { return }
+            found.append(entry)
+        }
+        found.sort { ($0.enqueued, $0.id) < ($1.enqueued, $1.id) }
+        return Array(found.prefix(max(0, query.limit)))
+    }
+
+    func failures(bucket: Int64, after: Int64, limit: Int) throws -> [ReplicationFailure] {
+        guard after < Int64.max else { return [] }
+        var found: [ReplicationFailure] = []
+        tables.failures.scan(from: after + 1) { _, failure in
+            guard found.count < limit else { return .stop }
+            if failure.entry.bucket == bucket { found.append(failure) }
+            return .next
+        }
+        return found
+    }
+
+    func failureCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {
+        var count = 0
+        tables.failures.forEach { _, failure in
+            let entry = failure.entry
+            if entry.bucket == bucket, entry.key == key, entry.stamp == stamp { count += 1 }
+        }
+        return count
+    }
+
+    func failureSummaries() throws -> [FailureSummary] {
+        var summaries: [FailureSummary] = []
+        tables.failures.forEach { _, failure in
+            let entry = failure.entry
+            let index = summaries.firstIndex {
+                $0.bucket == entry.bucket && $0.destination == entry.destination && $0.ruleID == entry.ruleID
+            }
+            if let index {
+                summaries[index].versions += 1
+                summaries[index].bytes += entry.bytes
+            } else {
+                summaries.append(
+                    FailureSummary(
+                        bucket: entry.bucket, destination: entry.destination, ruleID: entry.ruleID, versions: 1,
+                        bytes: entry.bytes))
+            }
+        }
+        return summaries.sorted {
+            ($0.bucket, $0.destination.rawValue, $0.ruleID) < ($1.bucket, $1.destination.rawValue, $1.ruleID)
+        }
+    }
+
+    func conflicts(bucket: Int64, after: Int64, limit: Int) throws -> [WriteConflict] {
+        guard after < Int64.max else { return [] }
+        var found: [WriteConflict] = []
+        tables.conflicts.scan(from: after + 1) { _, conflict in
+            guard found.count < limit else { return .stop }
+            if conflict.bucket == bucket { found.append(conflict) }
+            return .next
+        }
+        return found
+    }
+
     func garbage(limit: Int) throws -> [BlobID] {
         var found: [BlobID] = []
         tables.garbage.scan(from: "") { id, _ in

@@ -55,6 +55,10 @@ struct InMemoryTables: Sendable {
     var outbox = OrderedTable<Int64, OutboxEntry>()
     /// Outbox ids by the version they are about.
     var outboxByVersion = OrderedTable<VersionRowKey, [Int64]>()
+    var failures = OrderedTable<Int64, ReplicationFailure>()
+    var nextFailure: Int64 = 1
+    var conflicts = OrderedTable<Int64, WriteConflict>()
+    var nextConflict: Int64 = 1
     var nextBucket: Int64 = 1
     var nextInlineData: Int64 = 1
     var nextOutbox: Int64 = 1

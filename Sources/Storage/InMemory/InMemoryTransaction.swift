@@ -43,6 +43,8 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         tables.versions[row] = nil
         for id in tables.outboxByVersion[row] ?? [] { tables.outbox[id] = nil }
         tables.outboxByVersion[row] = nil
+        removeFailures { $0.bucket == bucket && $0.key == version.key && $0.stamp == version.stamp }
+        removeConflicts { $0.bucket == bucket && $0.key == version.key && $0.loser == version.stamp }
     }
 
     func insertInlineData(_ bytes: ByteBuffer) throws -> Int64 {
@@ -94,6 +96,60 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         let row = rowKey(bucket: entry.bucket, entry.key, entry.stamp)
         let left = (tables.outboxByVersion[row] ?? []).filter { $0 != id }
         tables.outboxByVersion[row] = left.isEmpty ? nil : left
+    }
+
+    func insert(failure: ReplicationFailure) throws {
+        var stored = failure
+        let known = failures {
+            $0.bucket == failure.entry.bucket && $0.key == failure.entry.key && $0.stamp == failure.entry.stamp
+                && $0.destination == failure.entry.destination
+        }.first
+        if let known {
+            stored.id = known.id
+            if known.entry.kind.rawValue < stored.entry.kind.rawValue { stored.entry.kind = known.entry.kind }
+            stored.entry.bytes = max(known.entry.bytes, stored.entry.bytes)
+        } else {
+            stored.id = tables.nextFailure
+            tables.nextFailure += 1
+        }
+        stored.entry.id = 0
+        stored.entry.notBefore = Timestamp(milliseconds: 0)
+        tables.failures[stored.id] = stored
+    }
+
+    func deleteFailure(of entry: OutboxEntry) throws {
+        removeFailures {
+            $0.bucket == entry.bucket && $0.key == entry.key && $0.stamp == entry.stamp
+                && $0.destination == entry.destination
+        }
+    }
+
+    func insert(conflict: WriteConflict) throws {
+        removeConflicts {
+            $0.bucket == conflict.bucket && $0.key == conflict.key && $0.loser == conflict.loser
+        }
+        var stored = conflict
+        stored.id = tables.nextConflict
+        tables.nextConflict += 1
+        tables.conflicts[stored.id] = stored
+        let all = try conflicts(bucket: conflict.bucket, after: 0, limit: Int.max)
+        for old in all.dropLast(WriteConflict.limit) { tables.conflicts[old.id] = nil }
+    }
+
+    private func removeConflicts(where isWanted: (WriteConflict) -> Bool) {
+        var found: [Int64] = []
+        tables.conflicts.forEach { id, conflict in if isWanted(conflict) { found.append(id) } }
+        for id in found { tables.conflicts[id] = nil }
+    }
+
+    private func failures(where isWanted: (OutboxEntry) -> Bool) -> [ReplicationFailure] {
+        var found: [ReplicationFailure] = []
+        tables.failures.forEach { _, failure in if isWanted(failure.entry) { found.append(failure) } }
+        return found
+    }
+
+    private func removeFailures(where isWanted: (OutboxEntry) -> Bool) {
+        for failure in failures(where: isWanted) { tables.failures[failure.id] = nil }
     }
 
     func delete(garbage: [BlobID]) throws { for blob in garbage { tables.garbage[blob.rawValue] = nil } }

@@ -6,7 +6,7 @@ enum SQLiteSchema {
     static let applicationID: Int64 = 0x4D45_5249
 
     /// Step `n` brings a file from `user_version` n to n + 1. Steps are never changed once released, only added.
-    static let migrations: [String] = [version1]
+    static let migrations: [String] = [version1, version2]
 
     /// Version 1. The current object of every key is in a table of its own, so that listing a bucket costs the same
     /// whatever lies in its history; everything else (older versions, delete markers) is in `other_versions`, newest
@@ -124,6 +124,38 @@ enum SQLiteSchema {
             DELETE FROM outbox_totals
             WHERE bucket = old.bucket AND destination = old.destination AND rule = old.rule AND versions <= 0;
         END;
+        """
+
+    /// Version 2: replication work that was given up, with the reason, so that it can be retried; and writes that crossed.
+    private static let version2 = """
+        CREATE TABLE replication_failures (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            bucket INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            stamp BLOB NOT NULL,
+            destination TEXT NOT NULL,
+            kind INTEGER NOT NULL,
+            rule TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            enqueued INTEGER NOT NULL,
+            failed INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            UNIQUE (bucket, key, stamp, destination)
+        ) STRICT;
+        CREATE INDEX replication_failures_by_bucket ON replication_failures (bucket);
+        CREATE INDEX replication_failures_by_rule ON replication_failures (bucket, destination, rule, bytes);
+
+        CREATE TABLE conflicts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            bucket INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            loser BLOB NOT NULL,
+            winner BLOB NOT NULL,
+            found INTEGER NOT NULL,
+            UNIQUE (bucket, key, loser)
+        ) STRICT;
+        CREATE INDEX conflicts_by_bucket ON conflicts (bucket);
         """
 
     /// Refuses a file that is somebody else's or newer than this program. Reads only, so that such a file stays as it

@@ -19,6 +19,27 @@ extension SQLiteSession {
         }
     }
 
+    func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry] {
+        try connection.all(
+            """
+            SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
+            FROM outbox INDEXED BY outbox_by_age
+            WHERE bucket = ?1 AND destination = ?2 AND rule = ?3 AND enqueued <= ?4 AND (enqueued, id) > (?5, ?6)
+            ORDER BY enqueued, id LIMIT ?7
+            """
+        ) {
+            try $0.bind(1, query.bucket)
+            try $0.bind(2, text: query.destination.rawValue)
+            try $0.bind(3, text: query.ruleID)
+            try $0.bind(4, query.until.milliseconds)
+            try $0.bind(5, query.after.enqueued.milliseconds)
+            try $0.bind(6, query.after.id)
+            try $0.bind(7, Int64(max(0, query.limit)))
+        } row: {
+            try entry(in: $0)
+        }
+    }
+
     private func entry(in row: Statement) throws -> OutboxEntry {
         let id = row.int64(0)
         guard let stamp = row.withBlob(3, { VersionStamp(bytes: $0) }),
@@ -71,7 +92,7 @@ extension SQLiteSession {
         }
     }
 
-    private func destination(in row: Statement, column: Int32) throws -> BucketName {
+    func destination(in row: Statement, column: Int32) throws -> BucketName {
         guard let name = BucketName(row.text(column)) else {
             throw StorageError.corrupt(detail: "\(row.text(column).debugDescription) is stored as a destination")
         }

@@ -209,6 +209,8 @@ extension SQLiteSession {
         try removeRow(old, bucket: bucket)
         try release(old.version.object?.data ?? .empty)
         try deleteOutbox(bucket: bucket, key: version.key, stamp: version.stamp)
+        try deleteFailures(bucket: bucket, key: version.key, stamp: version.stamp)
+        try deleteConflict(bucket: bucket, key: version.key, loser: version.stamp)
         try promoteNewest(bucket: bucket, key: version.key)
     }
 

@@ -2,7 +2,8 @@ import S3Model
 
 /// How a ``Bucket`` is stored; id and name are columns.
 enum BucketRecord {
-    static let version: UInt8 = 1
+    /// Version 2 keeps all statuses of a replication rule as the document had them.
+    static let version: UInt8 = 2
 
     static func encode(_ bucket: Bucket) -> [UInt8] {
         var writer = RecordWriter(version: version)
@@ -30,9 +31,12 @@ enum BucketRecord {
         writer.write(rule.destination.account?.rawValue)
         writer.write(rule.destination.storageClass)
         writer.write(UInt8(rule.destination.ownerOverride ? 1 : 0))
-        write(rule.destination.replicationTimeMinutes, to: &writer)
-        writer.write(UInt8(rule.destination.metricsEnabled ? 1 : 0))
-        for choice in [rule.deleteMarkerReplication, rule.replicaModifications, rule.existingObjectReplication] {
+        writer.write(UInt8(rule.destination.hasEventThreshold ? 1 : 0))
+        let choices = [
+            rule.destination.replicationTime, rule.destination.metrics, rule.deleteMarkerReplication,
+            rule.replicaModifications, rule.existingObjectReplication, rule.sseKMSEncryptedObjects,
+        ]
+        for choice in choices {
             writer.write(choice.map { $0 ? UInt8(1) : UInt8(0) } ?? UInt8(2))
         }
     }
@@ -43,21 +47,24 @@ enum BucketRecord {
     }
 
     static func decode(_ bytes: UnsafeRawBufferPointer, id: Int64, name: BucketName) throws(RecordError) -> Bucket {
-        var reader = try RecordReader(bytes, version: version)
+        let format: UInt8 = bytes.first == 1 ? 1 : version
+        var reader = try RecordReader(bytes, version: format)
         var bucket = Bucket(id: id, name: name, owner: try reader.owner(), created: try reader.timestamp())
         bucket.versioning = try reader.enumeration(VersioningState.self)
         bucket.tags = try reader.tags()
         bucket.revision = try reader.signed()
         if try reader.bool() {
             let role = try reader.text()
-            let rules = try reader.list { (reader) throws(RecordError) in try rule(&reader) }
+            let rules = try reader.list { (reader) throws(RecordError) in try rule(&reader, format) }
             bucket.replication = ReplicationConfiguration(role: role, rules: rules)
         }
         try reader.finish()
         return bucket
     }
 
-    private static func rule(_ reader: inout RecordReader) throws(RecordError) -> ReplicationRule {
+    private static func rule(
+        _ reader: inout RecordReader, _ format: UInt8
+    ) throws(RecordError) -> ReplicationRule {
         let id = try reader.text()
         let schema: ReplicationRule.Schema
         switch try reader.byte() {
@@ -73,8 +80,16 @@ enum BucketRecord {
         if try reader.bool() { destination.account = try reader.account() }
         destination.storageClass = try reader.optionalText()
         destination.ownerOverride = try reader.bool()
-        destination.replicationTimeMinutes = try number(&reader)
-        destination.metricsEnabled = try reader.bool()
+        if format == 1 {
+            let minutes = try number(&reader)
+            destination.replicationTime = minutes.map { _ in true }
+            destination.metrics = try reader.bool() ? true : nil
+            destination.hasEventThreshold = minutes != nil
+        } else {
+            destination.hasEventThreshold = try reader.bool()
+            destination.replicationTime = try choice(&reader)
+            destination.metrics = try choice(&reader)
+        }
         var rule = ReplicationRule(id: id, schema: schema, destination: destination)
         rule.priority = priority
         rule.isEnabled = isEnabled
@@ -83,6 +98,7 @@ enum BucketRecord {
         rule.deleteMarkerReplication = try choice(&reader)
         rule.replicaModifications = try choice(&reader)
         rule.existingObjectReplication = try choice(&reader)
+        if format > 1 { rule.sseKMSEncryptedObjects = try choice(&reader) }
         return rule
     }
 
