@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Every dependency earns its build time (docs/design/0001-dependencies.md):
+// Every dependency earns its build time (docs/design/0010-configuration-and-dependencies.md):
 let dependencies: [Package.Dependency] = [
     // The wire: event loops, HTTP/1.1 codec, sockets.
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
