@@ -15,7 +15,8 @@
 /// runtime.json       pid and addresses of the running server
 /// botocore/          the overlay that `meridian env` points boto3 and the AWS CLI to
 /// ca.pem, …          the local certificate authority
-/// control/, regions/ the stores
+/// control.sqlite     the control store
+/// regions/           a folder with the store of each region
 /// ```
 package struct DataFolder: Sendable {
     /// The version of the folder's layout that this program writes.
