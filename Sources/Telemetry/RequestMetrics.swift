@@ -16,7 +16,6 @@ package final class RequestMetrics: Sendable {
     private let routes: [String: [String: Counter]]
     private let bytesIn: [String: Counter]
     private let bytesOut: [String: Counter]
-    package let inFlight: Gauge
     /// Requests refused before an operation was known: bad HTTP, too large a head, CONNECT to a foreign name.
     package let refused: Counter
 
@@ -65,7 +64,6 @@ package final class RequestMetrics: Sendable {
                 }
                 return (reason, Dictionary(counters, uniquingKeysWith: { first, _ in first }))
             }, uniquingKeysWith: { first, _ in first })
-        inFlight = registry.gauge("meridian_requests_in_flight", help: "Requests being answered now.")
         refused = registry.counter(
             "meridian_requests_refused_total", help: "Connections or heads refused before they became a request.")
     }

@@ -37,6 +37,12 @@ enum Composition {
         let front = HTTPFront(
             configuration: HTTPFrontConfiguration(configuration), group: eventLoops, responder: pipeline,
             tls: authority, isProxied: { pipeline.endpoints.isServiceName($0) }, time: time, logger: logger)
+        metrics.gauge(
+            "meridian_requests_in_flight", help: "Requests being answered now.",
+            reading: { Int64(front.counters.requestsInFlight) })
+        metrics.gauge(
+            "meridian_connections_open", help: "Connections of clients that are open now.",
+            reading: { Int64(front.counters.connectionsOpen) })
         try await start(front)
         let addresses = front.boundAddresses.map(\.description)
         status.listens(on: addresses)

@@ -1,6 +1,7 @@
 import AccessPoints
 import Gateway
 import Logging
+import NIOCore
 import S3Model
 import Telemetry
 
@@ -34,6 +35,8 @@ struct RequestTelemetry: RequestObserver {
             requestID: trace.id.description, method: trace.method, path: trace.path, operation: operation,
             status: trace.status, bytesIn: trace.bytesIn, bytesOut: trace.bytesOut,
             nanoseconds: trace.durationNanoseconds)
+        entry.remoteAddress = trace.peer?.ipAddress
+        entry.accessKeyID = trace.accessKeyID
         entry.region = trace.region?.rawValue
         entry.bucket = trace.bucket
         entry.accessPoint = trace.accessPoint

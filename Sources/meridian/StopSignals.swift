@@ -38,4 +38,8 @@ final class StopSignals: @unchecked Sendable {
 
 enum ProcessIdentity {
     static var current: Int32 { getpid() }
+
+    /// From here on, files that any library makes (SQLite's databases among them) are readable by their owner only, also
+    /// in a data folder that somebody made beforehand with wider rights.
+    static func keepFilesPrivate() { _ = umask(0o077) }
 }

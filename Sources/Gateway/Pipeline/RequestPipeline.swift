@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Policy
 import S3Model
+import SigV4
 
 /// The journey of every request, top to bottom: target → endpoint → operation → signature → handler → answer.
 /// Routing and authorization (``Router``) happen inside, because only bucket operations have anything to route to.
@@ -34,6 +35,7 @@ package struct RequestPipeline: HTTPResponder {
 
     package func respond(to http: HTTPRequest) async -> HTTPResponse {
         var trace = newTrace(method: http.method)
+        trace.peer = http.connection.remoteAddress
         var isControl = false
         let response: HTTPResponse
         do {
@@ -48,7 +50,7 @@ package struct RequestPipeline: HTTPResponder {
             trace.operation = call.operation
             let now = Timestamp(milliseconds: time.wallMilliseconds())
             let authentication = try authenticator.authenticate(http, now: now)
-            trace.callerARN = authentication.principal.arn
+            trace.accessKeyID = authentication.signature?.accessKeyID
             guard let caller = authentication.principal.identity else { throw S3Error.anonymous }
 
             let request = S3Request(
@@ -88,7 +90,8 @@ package struct RequestPipeline: HTTPResponder {
 
     private func refuse(_ error: any Error, isControl: Bool, trace: inout RequestTrace) -> HTTPResponse {
         let known = S3Error(reporting: error)
-        if known.code.status >= 500 {
+        // 501 is a client's wish for something that is not there, and no trouble of ours.
+        if known.code.status >= 500, known.code != .notImplemented {
             logger.error(
                 "request failed",
                 metadata: ["id": "\(trace.id)", "path": "\(trace.path.prefix(256))", "error": "\(error)"])

@@ -1,3 +1,4 @@
+package import NIOCore
 package import S3Model
 
 /// What became of one request, for metrics and the access log.
@@ -7,7 +8,9 @@ package struct RequestTrace: Sendable {
     package var method = ""
     package var path = ""
     package var operation: S3Operation?
-    package var callerARN: String?
+    package var peer: SocketAddress?
+    /// Of a signature that was found valid.
+    package var accessKeyID: String?
     package var accessPoint: String?
     package var bucket: String?
     /// The region that served.

@@ -45,6 +45,7 @@ struct Serve: AsyncParsableCommand {
         }
         let configuration = try Self.configuration(file: config, listen: listen)
         let folder = DataFolder(path: data)
+        ProcessIdentity.keepFilesPrivate()
         let lock = try folder.open()
         let isFirstStart = try folder.storedRootCredentials() == nil
         let credentials = try folder.rootCredentials(random: SystemRandomSource())
