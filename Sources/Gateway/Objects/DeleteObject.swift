@@ -4,6 +4,10 @@ import Storage
 extension ObjectOperations {
     func deleteObject(_ target: BucketRequest) async throws -> S3Response {
         let version = try target.versionID()
+        // Conditions of directory buckets: to ignore one would delete what the client wanted to keep.
+        for name in ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"] where target.header(name) != nil {
+            throw S3Error(.notImplemented, "The condition \(name) is not implemented; use If-Match.")
+        }
         if let expected = target.header("if-match") {
             try Self.checkDelete(target, key: try target.objectKey(), version: version, expected: ETag(expected))
         }
