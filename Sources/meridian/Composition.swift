@@ -95,10 +95,12 @@ enum Composition {
             console: console, observer: telemetry, time: installation.time, random: random, logger: log)
     }
 
-    /// Binds the ports.
-    private static func start(_ front: HTTPFront) async throws(OperatorError) {
+    /// Binds the ports. The default's IPv6 address may be missing on machines without IPv6; anything else is an error.
+    static func start(_ front: HTTPFront) async throws(OperatorError) {
         do {
-            try await front.start()
+            for address in try await front.start() {
+                Terminal.note("meridian: not listening on \(address), which this machine does not have.")
+            }
         } catch {
             throw OperatorError("\(error)")
         }
@@ -113,10 +115,10 @@ extension ConsoleResponder: ConsoleResponding {
 
 extension HTTPFrontConfiguration {
     init(_ configuration: ServerConfiguration) {
-        self.init(
-            addresses: configuration.listen)
-        // Nobody asked for IPv6 by name, and not every machine has it.
-        if configuration.listensByDefault { dispensableAddresses = Set(configuration.listen.filter { $0.host == "::1" }) }
+        self.init(addresses: configuration.listen)
+        if configuration.listensByDefault {
+            optionalAddresses = Set(configuration.listen.filter { $0.host.contains(":") })
+        }
         maximumConnections = configuration.limits.maximumConnections
         maximumHeadBytes = configuration.limits.maximumHeadBytes
         timeouts.header = .seconds(Int64(configuration.limits.headTimeoutSeconds))

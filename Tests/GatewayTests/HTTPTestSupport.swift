@@ -129,12 +129,14 @@ final class RawClient: Sendable {
     var errors: [any Error] { state.withLock { $0.errors } }
 
     func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
+
+    /// Writes as much as the server takes. A server may answer and close before it has read everything: what it said
+    /// counts, not that the rest found nobody. What broke TLS is an error.
     func send(_ buffer: ByteBuffer) async throws {
         do {
             try await channel.writeAndFlush(buffer)
         } catch {
-            // What closed the channel says more than that it is closed.
-            throw errors.first ?? error
+            if let cause = errors.first(where: { !($0 is IOError || $0 is ChannelError) }) { throw cause }
         }
     }
 

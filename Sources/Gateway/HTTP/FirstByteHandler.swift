@@ -96,7 +96,7 @@ private struct TLSNotConfigured: Error, CustomStringConvertible {
 }
 
 /// Answers one connection too many: 503 once it has sent something (an answer to unread bytes would be lost in the
-/// reset that follows), or closes it after a second. To TLS it only closes.
+/// reset that follows), or closes it after a while. To TLS it only closes.
 final class OverloadHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -108,7 +108,7 @@ final class OverloadHandler: ChannelInboundHandler {
 
     func channelActive(context handler: ChannelHandlerContext) {
         let channel = handler.channel
-        handler.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+        handler.eventLoop.assumeIsolated().scheduleTask(in: context.configuration.timeouts.refusal) { channel.close(promise: nil) }
         handler.fireChannelActive()
     }
 

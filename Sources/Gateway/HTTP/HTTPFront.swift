@@ -52,26 +52,28 @@ package final class HTTPFront: Sendable {
         }
     }
 
-    /// Listens on all addresses, or on none: throws ``HTTPFrontError`` for the first that it cannot have, unless that is a
-    /// dispensable one that the machine does not have.
-    package func start() async throws(HTTPFrontError) {
+    /// Listens on all addresses, or on none: throws ``HTTPFrontError`` for the first that it cannot have. Returns the
+    /// optional ones that this machine does not have; at least one address has to be there.
+    @discardableResult
+    package func start() async throws(HTTPFrontError) -> [ListenAddress] {
         var channels: [any Channel] = []
-        var missing: HTTPFrontError?
+        var missing: [ListenAddress] = []
         for address in configuration.addresses {
             do {
                 channels.append(try await bootstrap().bind(host: address.host, port: address.port).get())
             } catch {
                 let reason = Self.explain(error, address)
-                if case .cannotListen = reason, configuration.dispensableAddresses.contains(address) {
-                    missing = reason
+                if reason == .addressMissing(address), configuration.optionalAddresses.contains(address) {
+                    missing.append(address)
                     continue
                 }
                 for channel in channels { try? await channel.close() }
                 throw reason
             }
         }
-        if channels.isEmpty, let missing { throw missing }
+        if channels.isEmpty, let first = missing.first { throw .addressMissing(first) }
         state.withLock { $0 = .running(channels) }
+        return missing
     }
 
     /// Stops listening, closes idle connections at once, lets running requests finish for up to `grace`, then cuts the
@@ -123,12 +125,12 @@ package final class HTTPFront: Sendable {
     }
 
     private static func explain(_ error: any Error, _ address: ListenAddress) -> HTTPFrontError {
+        if error is SocketAddressError { return .addressMissing(address) }
         guard let error = error as? IOError else { return .cannotListen(address, reason: "\(error)") }
         switch error.errnoCode {
         case EADDRINUSE: return .addressInUse(address)
         case EACCES, EPERM: return .permissionDenied(address)
-        case EADDRNOTAVAIL, EAFNOSUPPORT:
-            return .cannotListen(address, reason: "this machine does not have that address")
+        case EADDRNOTAVAIL, EAFNOSUPPORT: return .addressMissing(address)
         default: return .cannotListen(address, reason: error.localizedDescription)
         }
     }

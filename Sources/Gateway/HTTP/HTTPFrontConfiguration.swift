@@ -3,8 +3,8 @@ package import NIOCore
 /// What an ``HTTPFront`` listens on and how far it lets a client go.
 package struct HTTPFrontConfiguration: Sendable {
     package var addresses: [ListenAddress]
-    /// Those that may be left out when the machine does not have them; one of all addresses has to be there.
-    package var dispensableAddresses: Set<ListenAddress> = []
+    /// Those of ``addresses`` that are left out when this machine does not have them, as `[::1]` without IPv6.
+    package var optionalAddresses: Set<ListenAddress> = []
     /// Past this many open connections a new one gets 503 and is closed.
     package var maximumConnections = 10_000
     /// Request line and header fields together, bytes.
@@ -37,6 +37,8 @@ package struct HTTPTimeouts: Sendable {
     package var writeStall: TimeAmount = .seconds(60)
     /// How long a connection that is being closed may still send what we no longer read.
     package var linger: TimeAmount = .seconds(5)
+    /// How long a connection over the limit is kept for its first bytes, so that it can be told why.
+    package var refusal: TimeAmount = .seconds(1)
 
     package init() {}
 }
@@ -99,6 +101,8 @@ struct Authority: Hashable, Sendable {
 package enum HTTPFrontError: Error, Sendable, Equatable, CustomStringConvertible {
     case addressInUse(ListenAddress)
     case permissionDenied(ListenAddress)
+    /// This machine does not have the address.
+    case addressMissing(ListenAddress)
     case cannotListen(ListenAddress, reason: String)
 
     package var description: String {
@@ -107,6 +111,8 @@ package enum HTTPFrontError: Error, Sendable, Equatable, CustomStringConvertible
             "\(address) is already in use by another process. Stop that process, or listen on another port."
         case .permissionDenied(let address):
             "Not allowed to listen on \(address). Ports below 1024 need special rights: choose a higher port."
+        case .addressMissing(let address):
+            "Cannot listen on \(address): this machine does not have that address."
         case .cannotListen(let address, let reason):
             "Cannot listen on \(address): \(reason)."
         }
