@@ -26,6 +26,12 @@ package enum RouteChooser {
         /// No healthy region was left, the member is thought to be down. A caller that marks tried regions as unhealthy
         /// to choose again ends here.
         package let isLastResort: Bool
+
+        package init(member: RoutingEntry.Member, reason: RouteReason, isLastResort: Bool) {
+            self.member = member
+            self.reason = reason
+            self.isLastResort = isLastResort
+        }
     }
 
     /// `home` is the region of the edge that has the request, `healthy` says whether a region is thought to be up,

@@ -27,6 +27,9 @@ package final class RoutingTable: Sendable {
         var byBucket: [BucketName: [AccessPoint]] = [:]
     }
 
+    /// What the table reads of the control store.
+    package static let controlPrefix = ControlKeys.table
+
     private let store: any ControlStore
     private let time: any TimeSource
     private let log: Logger
@@ -73,11 +76,11 @@ package final class RoutingTable: Sendable {
 
     /// Follows the control store until the task is cancelled.
     package func run() async {
-        await store.follow(prefix: ControlKeys.table, time: time, log: log) { self.publish($0) }
+        await store.follow(prefix: Self.controlPrefix, time: time, log: log) { self.publish($0) }
     }
 
     /// Reads the table now; call once before serving.
-    package func refresh() async throws { publish(try await store.snapshot(prefix: ControlKeys.table)) }
+    package func refresh() async throws { publish(try await store.snapshot(prefix: Self.controlPrefix)) }
 
     // MARK: Publishing
 

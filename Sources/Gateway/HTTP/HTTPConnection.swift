@@ -54,7 +54,8 @@ final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, Remov
         self.shared = shared
         self.codec = codec
         eventLoop = channel.eventLoop
-        info = ConnectionInfo(remoteAddress: channel.remoteAddress, isTLS: isTLS, tunnelHost: tunnelHost)
+        info = ConnectionInfo(
+            remoteAddress: channel.remoteAddress, isTLS: isTLS, tunnelHost: tunnelHost, eventLoop: channel.eventLoop)
         executor = shared.executor(for: channel.eventLoop)
         queue = InboundQueue(maximumBytes: shared.configuration.maximumBufferedBytes)
         deadline = Deadline()

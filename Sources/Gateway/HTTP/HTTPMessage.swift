@@ -31,11 +31,16 @@ package struct ConnectionInfo: Sendable {
     package let isTLS: Bool
     /// The host of the CONNECT that opened this tunnel.
     package let tunnelHost: String?
+    /// The loop that the connection, and the task of each of its requests, runs on.
+    package let eventLoop: (any EventLoop)?
 
-    package init(remoteAddress: SocketAddress?, isTLS: Bool, tunnelHost: String?) {
+    package init(
+        remoteAddress: SocketAddress?, isTLS: Bool, tunnelHost: String?, eventLoop: (any EventLoop)? = nil
+    ) {
         self.remoteAddress = remoteAddress
         self.isTLS = isTLS
         self.tunnelHost = tunnelHost
+        self.eventLoop = eventLoop
     }
 }
 

@@ -53,3 +53,17 @@ extension S3Error {
             fields: [.init("ArgumentName", name), .init("ArgumentValue", String(value.prefix(1024)))])
     }
 }
+
+extension S3ErrorCode {
+    /// For something that never became a request.
+    init(httpFailure status: Int) {
+        self =
+            switch status {
+            case 403: .accessDenied
+            case 408: .requestTimeout
+            case 431: .requestHeaderSectionTooLarge
+            case 503: .slowDown
+            default: .invalidRequest
+            }
+    }
+}

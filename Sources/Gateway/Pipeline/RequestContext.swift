@@ -55,10 +55,13 @@ package struct S3Request: Sendable {
     /// The IAM action, for example `s3:GetObjectVersion` when a version is named.
     package var action: String { operation.action(hasVersionID: query.contains("versionId")) }
 
-    /// The region that an upload id or a continuation token ties this request to (spec/mrap.md §8.4).
-    package var pinnedRegion: RegionName? {
-        if let upload = query["uploadId"] { return MultipartUpload.region(ofUploadID: upload) }
-        if let token = query["continuation-token"] { return ContinuationToken(token)?.region }
+    package var pinnedRegion: RegionName? { query.pinnedRegion }
+}
+
+extension QueryItems {    /// The region that an upload id or a continuation token ties a request to (spec/mrap.md §8.4).
+    var pinnedRegion: RegionName? {
+        if let upload = self["uploadId"] { return MultipartUpload.region(ofUploadID: upload) }
+        if let token = self["continuation-token"] { return ContinuationToken(token)?.region }
         return nil
     }
 }

@@ -67,15 +67,7 @@ package struct RequestPipeline: HTTPResponder {
 
     package func refuse(status: Int, reason: String) -> HTTPResponse {
         var trace = newTrace(method: "")
-        let code: S3ErrorCode =
-            switch status {
-            case 403: .accessDenied
-            case 408: .requestTimeout
-            case 431: .requestHeaderSectionTooLarge
-            case 503: .slowDown
-            default: .invalidRequest
-            }
-        var response = refuse(S3Error(code, reason), isControl: false, trace: &trace)
+        var response = refuse(S3Error(S3ErrorCode(httpFailure: status), reason), isControl: false, trace: &trace)
         response.closes = true
         finish(&trace, response, bytesIn: 0)
         return response

@@ -14,10 +14,12 @@ package struct Router: Sendable {
     package let home: RegionName
     package let places: RegionDirectory
     package let random: any RandomSource
+    /// What edges in other processes sign their choice with; `nil` when there can be none.
+    package let edgeKey: EdgeKey?
 
     package init(
         regions: [RegionName: RegionStore], directory: BucketDirectory, table: RoutingTable, home: RegionName,
-        places: RegionDirectory, random: any RandomSource
+        places: RegionDirectory, random: any RandomSource, edgeKey: EdgeKey? = nil
     ) {
         self.regions = regions
         self.directory = directory
@@ -25,6 +27,7 @@ package struct Router: Sendable {
         self.home = home
         self.places = places
         self.random = random
+        self.edgeKey = edgeKey
     }
 
     /// The bucket of `request`, authorized in both phases: first at the access point, then at the bucket
@@ -86,10 +89,7 @@ package struct Router: Sendable {
     private func member(of entry: RoutingEntry, key: String?, _ request: S3Request) throws -> BucketRequest {
         let point = entry.accessPoint
         try authorize(request, action: request.action, arn: point.arn.description, owner: point.account)
-        let choice = RouteChooser.choose(
-            entry, home: home, healthy: { regions[$0] != nil }, pin: request.pinnedRegion, random: random.next(),
-            distance: places.distance)
-        guard let choice else {
+        guard let choice = choice(among: entry, request) else {
             throw S3Error(.serviceUnavailable, "No region of the access point \(point.name) is active.")
         }
         let store = try store(choice.member.region)
@@ -103,6 +103,17 @@ package struct Router: Sendable {
         return BucketRequest(
             request: request, store: store, bucket: bucket, key: try key.map(Self.objectKey), accessPoint: entry,
             routing: choice.reason)
+    }
+
+    /// An edge's choice when one sent the request and knows the routes that hold now; else our own.
+    private func choice(among entry: RoutingEntry, _ request: S3Request) -> RouteChooser.Choice? {
+        let claim = edgeKey.flatMap { key in
+            request.header(RouteClaim.header).flatMap { key.claim($0, now: request.now) }
+        }
+        if let choice = claim?.choice(in: entry), regions[choice.member.region] != nil { return choice }
+        return RouteChooser.choose(
+            entry, home: claim?.home ?? home, healthy: { regions[$0] != nil }, pin: request.pinnedRegion,
+            random: random.next(), distance: places.distance)
     }
 
     package func store(_ region: RegionName) throws(S3Error) -> RegionStore {

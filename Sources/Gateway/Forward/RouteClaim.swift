@@ -1,0 +1,90 @@
+package import AccessPoints
+import Crypto
+package import S3Model
+
+/// What an edge tells the region it forwards to: which region it chose for a request to an access point, and why.
+///
+/// On the wire, in ``header``: `v1 REGION REASON HOME VERSION SECONDS MAC`. The MAC is HMAC-SHA-256 with a key that only
+/// our processes have, over everything before it. A claim is good for ten minutes around its time and for any request:
+/// clients never see one, and whoever had one could only choose among the regions of access points that it may use anyway.
+package struct RouteClaim: Sendable, Hashable {
+    /// Never taken over from clients: an edge drops it, a region ignores it without a good MAC.
+    package static let header = "x-meridian-edge-route"
+    static let toleranceSeconds: Int64 = 300
+
+    package let region: RegionName
+    package let reason: RouteReason
+    /// Where the edge stands: what the region decides by when it knows newer routes.
+    package let home: RegionName
+    /// ``Routes/version`` that the choice was made by.
+    package let routesVersion: Int64
+
+    package init(region: RegionName, reason: RouteReason, home: RegionName, routesVersion: Int64) {
+        self.region = region
+        self.reason = reason
+        self.home = home
+        self.routesVersion = routesVersion
+    }
+
+    /// What the claim comes to at the region that received it: the edge's choice while both know the same routes;
+    /// otherwise `nil`, and the region chooses as if it stood where the edge stands.
+    package func choice(in entry: RoutingEntry) -> RouteChooser.Choice? {
+        guard entry.routes.version == routesVersion, let member = entry.member(in: region) else { return nil }
+        guard member.isActive || reason == .pinned else { return nil }
+        return RouteChooser.Choice(member: member, reason: reason, isLastResort: false)
+    }
+}
+
+/// The secret that the edges and regions of one installation share.
+package struct EdgeKey: Sendable {
+    package static let byteCount = 32
+    private let key: SymmetricKey
+
+    /// `nil` unless there are ``byteCount`` bytes.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == Self.byteCount else { return nil }
+        key = SymmetricKey(data: bytes)
+    }
+
+    package func sign(_ claim: RouteClaim, now: Timestamp) -> String {
+        seal("v1 \(claim.region) \(claim.reason.rawValue) \(claim.home) \(claim.routesVersion) \(now.seconds)")
+    }
+
+    /// `nil` for anything that was not signed with this key within the tolerated time.
+    package func claim(_ text: String, now: Timestamp) -> RouteClaim? {
+        guard let fields = unseal(text), fields.count == 6, fields[0] == "v1", let region = RegionName(String(fields[1])),
+            let reason = RouteReason(rawValue: String(fields[2])), let home = RegionName(String(fields[3])),
+            let version = Int64(fields[4]), isRecent(fields[5], now: now)
+        else { return nil }
+        return RouteClaim(region: region, reason: reason, home: home, routesVersion: version)
+    }
+
+    /// Proves to the origin that an edge asks for its routes.
+    package func signFeedRequest(now: Timestamp) -> String { seal("feed1 \(now.seconds)") }
+
+    package func isFeedRequest(_ text: String, now: Timestamp) -> Bool {
+        guard let fields = unseal(text), fields.count == 2, fields[0] == "feed1" else { return false }
+        return isRecent(fields[1], now: now)
+    }
+
+    private func isRecent(_ text: Substring, now: Timestamp) -> Bool {
+        guard let seconds = Int64(text), seconds > 0, seconds < 1 << 40 else { return false }
+        return abs(seconds - now.seconds) <= RouteClaim.toleranceSeconds
+    }
+
+    private func seal(_ text: String) -> String {
+        let code = HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key)
+        return text + " " + Hex.encode(Array(code))
+    }
+
+    private func unseal(_ text: String) -> [Substring]? {
+        guard text.utf8.count <= 256, let space = text.utf8.lastIndex(of: UInt8(ascii: " ")),
+            let code = Hex.decode(String(text[text.utf8.index(after: space)...]))
+        else { return nil }
+        let signed = text[..<space]
+        guard HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Array(signed.utf8), using: key) else {
+            return nil
+        }
+        return signed.split(separator: " ", omittingEmptySubsequences: false)
+    }
+}
