@@ -33,7 +33,7 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode.failure
         } catch {
             // Stores and certificates say what is wrong in their own words.
-            Terminal.note("meridian: The server cannot go on: \(error)")
+            Terminal.note("meridian: The server on \(data) cannot go on: \(error)")
             throw ExitCode.failure
         }
     }
