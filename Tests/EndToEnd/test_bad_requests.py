@@ -1,6 +1,7 @@
 """Whatever comes in, the answer is clear and the server stays up."""
 
 import random
+import re
 import socket
 
 import pytest
@@ -15,23 +16,67 @@ def still_up(server):
     assert fetch(server.endpoint + "/-/health")[0] == 200
 
 
-@pytest.mark.parametrize("request_bytes", [
-    b"\r\n\r\n", b"GARBAGE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-    b"PUT /b/k HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    b"PUT /b/k HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET /b/%ff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-])
-def test_malformed_http(server, request_bytes):
-    answer = exchange(server.port, request_bytes, timeout=5, half_close=True)
-    if answer:
-        assert 400 <= status_of(answer) < 506
+def request(line: bytes, *headers: bytes, host: bytes = b"Host: a") -> bytes:
+    return b"\r\n".join([line + b" HTTP/1.1", host, b"Connection: close", *headers]) + b"\r\n\r\n"
 
 
-def test_a_head_that_is_too_large(server):
-    answer = exchange(server.port, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 2_000_000 + b"\r\n\r\n", timeout=5)
-    assert answer == b"" or status_of(answer) in (400, 413, 414, 431)
+MALFORMED = [
+    (b"GARBAGE\r\n\r\n", b"InvalidRequest"),
+    (b"GET / HTTP/9.9\r\n\r\n", b"InvalidRequest|NotImplemented|HttpVersionNotSupported"),
+    (b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n", b"InvalidRequest"),
+    (request(b"BREW /b/k"), b"InvalidRequest|MethodNotAllowed"),
+    (request(b"GET /", b"Host: b"), b"InvalidRequest"),
+    (request(b"GET /", b"Bad Name: x"), b"InvalidRequest"),
+    (request(b"GET /", b"Content-Length: -1"), b"InvalidRequest"),
+    (request(b"GET /", b"Content-Length: 99999999999999999999"), b"InvalidRequest"),
+    (request(b"GET /", b"Content-Length: 5", b"Content-Length: 6"), b"InvalidRequest"),
+    (request(b"PUT /b/k", b"Transfer-Encoding: chunked", b"Content-Length: 5") + b"0\r\n\r\n", b"InvalidRequest"),
+    (request(b"PUT /b/k", b"Transfer-Encoding: gzip") + b"0\r\n\r\n", b"NotImplemented|InvalidRequest"),
+    (request(b"GET /%zz"), b"InvalidURI"), (request(b"GET /b/%ff"), b"InvalidURI"),
+    (request(b"OPTIONS /b/k"), b"MethodNotAllowed|AccessForbidden|BadRequest"),
+    (request(b"GET /", b"Authorization: Basic eDp5"), b"InvalidArgument"),
+    (request(b"GET /", b"Authorization: AWS4-HMAC-SHA256 nonsense"), b"AuthorizationHeaderMalformed"),
+    (request(b"GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256"), b"AuthorizationQueryParametersError"),
+    (request(b"GET /?X-Amz-Algorithm=ROT13&X-Amz-Signature=0"), b"AuthorizationQueryParametersError|InvalidArgument"),
+]
+
+
+@pytest.mark.parametrize("sent,codes", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_http(server, sent, codes):
+    answer = exchange(server.port, sent, timeout=5)
+    assert 400 <= status_of(answer) < 506
+    code = re.search(rb"<Code>(.*?)</Code><Message>.+</Message>", answer)
+    assert code and code.group(1) in codes.split(b"|"), answer
+
+
+@pytest.mark.parametrize("sent", [
+    b"\r\n\r\n", b"", b"G", b"GET / HTTP/1.1\r\nHost: a", b"PUT /b/k HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+    b"PUT /b/k HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"])
+def test_requests_that_end_too_early(server, sent):
+    answer = exchange(server.port, sent, timeout=5, half_close=True)
+    assert answer == b"" or 400 <= status_of(answer) < 500
+
+
+@pytest.mark.parametrize("sent", [
+    request(b"GET /", b"X: " + b"a" * 100_000), request(b"GET /" + b"a" * 100_000), request(b"GET /?" + b"a&" * 50_000),
+    request(b"GET /", *(b"X-%d: 1" % n for n in range(1000)))], ids=["one header", "path", "query", "many headers"])
+def test_a_head_that_is_too_large(server, sent):
+    answer = exchange(server.port, sent, timeout=5)
+    assert status_of(answer) in (400, 414, 431)
+    assert b"<Code>RequestHeaderSectionTooLarge</Code>" in answer and b"must not be longer than 65536 bytes" in answer
+
+
+def test_a_head_without_end(server):
+    """Far more than the limit: cut, and not kept in memory."""
+    with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
+        with pytest.raises(OSError):
+            for _ in range(2000):
+                connection.sendall(b"a" * 65536)
+
+
+def test_metadata_that_is_too_large(server, s3, bucket):
+    with refused("MetadataTooLarge", 400):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", Metadata={"a": "b" * 2048})
 
 
 def test_random_bytes(server):
@@ -71,9 +116,16 @@ def test_broken_xml(server, bucket, body):
     assert status == 400 and b"<Code>" in answer
 
 
-def test_an_unknown_host_is_a_plain_endpoint(server):
-    answer = exchange(server.port, b"GET / HTTP/1.1\r\nHost: what.ever\r\nConnection: close\r\n\r\n")
-    assert status_of(answer) == 403 and b"AccessDenied" in answer
+@pytest.mark.parametrize("host", [b"what.ever", b"", b"a b", b"[::1", b"a:99999999", b"x" * 5000, b"\xc3\xbc"])
+def test_an_unknown_host_is_a_plain_endpoint(server, host):
+    answer = exchange(server.port, request(b"GET /", host=b"Host: " + host))
+    assert status_of(answer) in (400, 403) and re.search(rb"<Code>(AccessDenied|InvalidRequest|InvalidURI)</Code>", answer)
+
+
+def test_a_host_of_another_account_or_service(server):
+    for host in [b"ec2.us-east-1.amazonaws.com", b"no-such-point.mrap.accesspoint.s3-global.amazonaws.com"]:
+        answer = exchange(server.port, request(b"GET /k", host=b"Host: " + host))
+        assert status_of(answer) in (400, 403, 404) and b"<Code>" in answer
 
 
 def test_the_clock_of_the_client_is_far_off(server, bucket, monkeypatch):

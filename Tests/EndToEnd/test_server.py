@@ -105,9 +105,16 @@ def test_bad_configuration(tmp_path, text, part):
     assert not (tmp_path / "new").exists(), "a refused start leaves nothing behind"
 
 
-def test_bad_options_and_folders(tmp_path):
-    assert "Unknown option" in refused_start(tmp_path, "--bogus")
-    assert "no configuration file" in refused_start(tmp_path, "--config", str(tmp_path / "none"))
+@pytest.mark.parametrize("arguments,part", [
+    (["--bogus"], "Unknown option"), (["extra"], "Unexpected argument"), (["--listen", "nowhere"], "HOST:PORT"),
+    (["--listen", "127.0.0.1:99999"], "HOST:PORT"), (["--listen", "203.0.113.7:8080"], "203.0.113.7:8080"),
+    (["--log-level", "loud"], "is no log level"), (["--config", "/no/such/file"], "no configuration file"),
+    (["--config", "/"], "cannot be read")])
+def test_bad_options(tmp_path, arguments, part):
+    assert part in refused_start(tmp_path, *arguments)
+
+
+def test_a_folder_with_other_peoples_files(tmp_path):
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("precious")

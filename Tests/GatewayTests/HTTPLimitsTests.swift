@@ -20,6 +20,7 @@ struct HTTPLimitsTests {
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\nhello", 400),
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
         ("GET / HTTP/1.1\r\nBad Name: a\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         ("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
         ("GET / HTTP/1.1\r\nx: \(String(repeating: "y", count: 70_000))\r\n\r\n", 431),
         ("GET /\(String(repeating: "y", count: 70_000)) HTTP/1.1\r\n\r\n", 431),

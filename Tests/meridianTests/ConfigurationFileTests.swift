@@ -25,7 +25,7 @@ import Testing
              "users": [{"accessKeyID": "AKIAALICE", "secretAccessKey": "wonderland", "name": "alice"},
                        {"accessKeyID": "AKIABOB", "secretAccessKey": "builder123", "account": "000000000001"}],
              "limits": {"maximumConnections": 7, "maximumHeadBytes": 9000, "idleTimeoutSeconds": 5,
-                        "drainTimeoutSeconds": 0}}
+                        "drainTimeoutSeconds": 0, "headTimeoutSeconds": 2, "stallTimeoutSeconds": 3}}
             """)
         #expect(configuration.homeRegion.rawValue == "lab-1")
         #expect(configuration.regions[1].coordinates?.longitude == 8)
@@ -37,6 +37,7 @@ import Testing
         #expect(configuration.users[1].owner.account.rawValue == "000000000001")
         #expect(configuration.users[1].owner.canonicalID != configuration.rootOwner.canonicalID)
         #expect(configuration.limits.maximumConnections == 7 && configuration.limits.drainTimeoutSeconds == 0)
+        #expect(configuration.limits.headTimeoutSeconds == 2 && configuration.limits.stallTimeoutSeconds == 3)
     }
 
     /// The file, and a part of the message that names the place.

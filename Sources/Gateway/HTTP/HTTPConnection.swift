@@ -145,7 +145,10 @@ extension HTTPConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let failure = HTTPFailure(error, maximumHeadBytes: shared.configuration.maximumHeadBytes) {
+        let limits = shared.configuration
+        if let failure = HTTPFailure(
+            error, maximumHeadBytes: limits.maximumHeadBytes, maximumHeaderCount: limits.maximumHeaderCount)
+        {
             guard !hasFailed else { return }
             hasFailed = true
             switch phase {
@@ -299,6 +302,10 @@ extension HTTPConnection {
         }
         for value in head.headers[canonicalForm: "expect"] where value.lowercased() != "100-continue" {
             return HTTPFailure(status: 417, reason: "The only Expect served here is 100-continue.")
+        }
+        // RFC 9112 §3.2: who reads the first and who reads the last must not see two requests.
+        if head.headers["host"].count > 1 {
+            return HTTPFailure(status: 400, reason: "A request has one Host header.")
         }
         return nil
     }

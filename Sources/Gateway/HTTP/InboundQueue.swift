@@ -59,14 +59,16 @@ struct HTTPFailure: Error, Equatable {
     let reason: String
 
     /// `nil` when `error` says nothing about what the client sent (a closed socket, an aborted handshake).
-    init?(_ error: any Error, maximumHeadBytes: Int) {
+    init?(_ error: any Error, maximumHeadBytes: Int, maximumHeaderCount: Int) {
         guard let error = error as? HTTPParserError else { return nil }
         switch error {
         case .invalidEOFState, .closedConnection: return nil
         case .headerOverflow:
             self.init(
                 status: 431,
-                reason: "The request line and the headers must not be longer than \(maximumHeadBytes) bytes together.")
+                reason:
+                    "The request line and the headers must not be longer than \(maximumHeadBytes) bytes together, nor "
+                    + "the headers more than \(maximumHeaderCount).")
         case .invalidVersion: self.init(status: 505, reason: "Only HTTP/1.0 and HTTP/1.1 are served here.")
         case .invalidContentLength, .unexpectedContentLength:
             self.init(
