@@ -42,13 +42,11 @@ package struct VersionStamp: Hashable, Comparable, Sendable {
         return out
     }
 
-    package init?(bytes: some Collection<UInt8>) {
+    /// Takes raw memory and nothing general: every row of a listing comes through here.
+    package init?(bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
-            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
-        }
+        let high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+        let low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
         self.init(milliseconds: high, counter: UInt32(low >> 32), region: UInt32(truncatingIfNeeded: low))
     }
 }

@@ -48,7 +48,9 @@ final class SQLiteReaderPool: Sendable {
 
     private func open(owner: UInt) throws -> Reader {
         let connection = try Connection(path: path, mode: .readOnly)
-        try connection.pragma("cache_size = -8192")
+        // KiB. A page of a thousand common prefixes stands on up to two thousand pages of 4 KiB: with less memory, going
+        // over them once more would find none of them.
+        try connection.pragma("cache_size = -16384")
         try connection.pragma("temp_store = MEMORY")
         try connection.pragma("trusted_schema = OFF")
         return Reader(connection, owner: owner)

@@ -89,7 +89,7 @@ extension SQLiteSession {
 extension SQLiteSession {
     func clockHighWater() throws -> VersionStamp {
         let bytes = try connection.first("SELECT high_water FROM state WHERE id = 1") { $0.blob(0) } ?? []
-        guard let stamp = VersionStamp(bytes: bytes) else {
+        guard let stamp = bytes.withUnsafeBytes({ VersionStamp(bytes: $0) }) else {
             throw StorageError.corrupt(detail: "The clock's high water has \(bytes.count) bytes instead of 16")
         }
         return stamp
