@@ -52,15 +52,20 @@ def encode(**parameters):
     return "&".join(f"{name}={urllib.parse.quote(value, safe='-_.~')}" for name, value in pairs)
 
 
-def measure(title, link, sign, queries, check):
-    times = []
+def report(title, times, cpu):
+    print(f"{title:44} n={len(times):4}  p50 {quantile(times, .5):7.2f} ms   p99 {quantile(times, .99):7.2f} ms   "
+          f"server CPU {cpu / len(times) * 1000:6.2f} ms", flush=True)
+
+
+def measure(title, server, link, sign, queries, check):
+    times, cpu = [], server.cpu_seconds()
     for query in queries:
         begun = time.perf_counter()
         answer = link.ask(sign.request("GET", f"/{BUCKET}", query=query))
         times.append((time.perf_counter() - begun) * 1000)
         if answer.status != 200 or not check(answer.body):
             sys.exit(f"{title}: {query}: {answer.status} {answer.body[:600]!r}")
-    print(f"{title:44} n={len(times):4}  p50 {quantile(times, .5):7.2f} ms   p99 {quantile(times, .99):7.2f} ms", flush=True)
+    report(title, times, server.cpu_seconds() - cpu)
 
 
 def items(tag, count, first=None):
@@ -89,23 +94,23 @@ def listings(server, keys, runs):
     somewhere = [f"tree/{random.randrange(GROUPS // 2):04d}/year/month/day/{random.randrange(per_group):07d}"
                  for _ in range(runs)]
     folder = [f"tree/{random.randrange(GROUPS):04d}/" for _ in range(runs)]
-    measure("first page, 1000 keys", link, sign, [encode(list_type=2)] * runs, items("Contents", page, key(0, keys)))
-    measure("page in the middle (start-after), 1000 keys", link, sign,
+    measure("first page, 1000 keys", server, link, sign, [encode(list_type=2)] * runs, items("Contents", page, key(0, keys)))
+    measure("page in the middle (start-after), 1000 keys", server, link, sign,
             [encode(list_type=2, start_after=k) for k in somewhere], items("Contents", page))
-    measure("page by continuation token, 1000 keys", link, sign, list(tokens(link, sign, min(runs, keys // 1000 - 1))),
+    measure("page by continuation token, 1000 keys", server, link, sign, list(tokens(link, sign, min(runs, keys // 1000 - 1))),
             items("Contents", page))
-    measure("page in the middle, 10 keys", link, sign,
+    measure("page in the middle, 10 keys", server, link, sign,
             [encode(list_type=2, max_keys=10, start_after=k) for k in somewhere], items("Contents", 10))
-    measure("prefix, 1000 keys below it", link, sign,
+    measure("prefix, 1000 keys below it", server, link, sign,
             [encode(list_type=2, prefix=p) for p in folder], items("Contents", min(1000, per_group)))
-    measure("delimiter, 1000 common prefixes", link, sign,
+    measure("delimiter, 1000 common prefixes", server, link, sign,
             [encode(delimiter="/", list_type=2, prefix="tree/")] * runs, items("CommonPrefixes", GROUPS))
-    measure("delimiter at the root, 1 common prefix", link, sign,
+    measure("delimiter at the root, 1 common prefix", server, link, sign,
             [encode(delimiter="/", list_type=2)] * runs, items("CommonPrefixes", 1))
-    measure("versions, first page of 1000", link, sign, [encode(versions="")] * runs, items("Version", page))
-    measure("versions in the middle, 1000", link, sign,
+    measure("versions, first page of 1000", server, link, sign, [encode(versions="")] * runs, items("Version", page))
+    measure("versions in the middle, 1000", server, link, sign,
             [encode(key_marker=k, versions="") for k in somewhere], items("Version", page))
-    measure("versions, delimiter, 1000 common prefixes", link, sign,
+    measure("versions, delimiter, 1000 common prefixes", server, link, sign,
             [encode(delimiter="/", prefix="tree/", versions="")] * runs, items("CommonPrefixes", GROUPS))
 
 
@@ -113,7 +118,7 @@ def single_objects(server, keys, runs):
     """Reads and writes of single objects in the full bucket."""
     link, sign = Connection(server.port), signer(server)
     for method in ("GET", "HEAD", "PUT"):
-        times = []
+        times, cpu = [], server.cpu_seconds()
         for _ in range(runs):
             path = f"/{BUCKET}/{key(random.randrange(keys), keys)}"
             request = sign.request(method, path, body=b"y" * 32 if method == "PUT" else b"")
@@ -122,8 +127,7 @@ def single_objects(server, keys, runs):
             times.append((time.perf_counter() - begun) * 1000)
             if answer.status != 200:
                 sys.exit(f"{method} {path}: {answer.status}")
-        print(f"{method + ' of a random key':44} n={runs:4}  p50 {quantile(times, .5):7.2f} ms   "
-              f"p99 {quantile(times, .99):7.2f} ms", flush=True)
+        report(f"{method} of a random key", times, server.cpu_seconds() - cpu)
 
 
 def whole(server, keys):
