@@ -39,7 +39,7 @@ def steady(server, source, destination, count, size, rate, poll):
         if (wait := due - time.monotonic()) > 0:
             time.sleep(wait)
         due += 1 / rate
-        key = f"lag/{size}/{number:06d}"
+        key = f"from-{source}/{size}/{number:06d}"
         answer = link.ask(sign.request("PUT", f"/{source}/{key}", body=body))
         if answer.status != 200:
             sys.exit(f"PUT answered {answer.status}: {answer.body!r}")
