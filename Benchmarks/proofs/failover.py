@@ -119,9 +119,10 @@ def main():
     random.seed(1)
     with Server(given.binary) as server:
         buckets = server.make_buckets("failover", REGIONS[:2])
+        s3 = server.client()
         for number in range(50):
             for bucket in buckets.values():
-                server.client().put_object(Bucket=bucket, Key=f"seed-{number}", Body=b"s" * 4096)
+                s3.put_object(Bucket=bucket, Key=f"seed-{number}", Body=b"s" * 4096)
         arn = server.make_access_point(POINT, buckets.values())
         operator = Operator(server, arn, buckets)
         operator.turn(REGIONS[0])

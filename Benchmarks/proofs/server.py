@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -25,6 +26,8 @@ class Server:
         self.process = None
 
     def __enter__(self):
+        # SIGTERM ends a proof as Ctrl-C does: by leaving this block.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.start()
         return self
 

@@ -9,7 +9,7 @@ struct VersionStampTests {
         var random = SeededGenerator(seed: seed)
         func stamp() -> VersionStamp {
             VersionStamp(
-                milliseconds: .random(in: 0...3, using: &random) << .random(in: 0...46, using: &random),
+                milliseconds: UInt64.random(in: 0...3, using: &random) << UInt64.random(in: 0...46, using: &random),
                 counter: .random(in: 0...2, using: &random), region: .random(in: .min ... .max, using: &random))
         }
         for _ in 0..<500 {
