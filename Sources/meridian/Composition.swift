@@ -1,3 +1,4 @@
+import AccessPoints
 import Cluster
 import Console
 import Environment
@@ -29,9 +30,13 @@ enum Composition {
         let telemetry = RequestTelemetry(registry: metrics, regions: configuration.regions.map(\.name))
         let status = InstallationStatus(
             installation: installation, configuration: configuration, requests: telemetry.metrics, metrics: metrics)
+        let edgeKey = try dataFolder.edgeKey(random: random)
+        let feed = ControlFeed(prefix: RoutingTable.controlPrefix, store: installation.control, time: time)
+        let pages = RouteFeedResponder(
+            feed: feed, key: edgeKey, time: time, otherwise: ConsoleResponder(source: status, metrics: metrics))
         let pipeline = gateway(
             configuration, credentials: credentials, installation: installation, telemetry: telemetry,
-            console: ConsoleResponder(source: status, metrics: metrics), random: random, log: logger)
+            pages: pages, edgeKey: edgeKey, random: random, log: logger)
         let authority = try CertificateAuthority.loadOrCreate(
             directory: dataFolder.path, names: configuration.domains, time: time)
         let front = HTTPFront(
@@ -56,8 +61,11 @@ enum Composition {
 
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await installation.run() }
+            group.addTask { await feed.run() }
             await stop.wait()
             Terminal.note("meridian: stopping, requests in flight may finish.")
+            // Edges that wait for news would hold up the stop.
+            feed.close()
             await front.shutdown(grace: .seconds(configuration.limits.drainTimeoutSeconds))
             group.cancelAll()
         }
@@ -67,7 +75,8 @@ enum Composition {
 
     private static func gateway(
         _ configuration: ServerConfiguration, credentials: RootCredentials, installation: Installation,
-        telemetry: RequestTelemetry, console: ConsoleResponder, random: any RandomSource, log: Logger
+        telemetry: RequestTelemetry, pages: any ConsoleResponding, edgeKey: EdgeKey, random: any RandomSource,
+        log: Logger
     ) -> RequestPipeline {
         let root = Identity(owner: configuration.rootOwner, userName: nil)
         var identities = [(accessKeyID: credentials.accessKeyID, identity: root)]
@@ -82,7 +91,7 @@ enum Composition {
         }
         let router = Router(
             regions: installation.stores, directory: installation.directory, table: installation.table,
-            home: configuration.homeRegion, places: installation.places, random: random)
+            home: configuration.homeRegion, places: installation.places, random: random, edgeKey: edgeKey)
         let endpoints = EndpointResolver(ownDomains: configuration.domains)
         return RequestPipeline(
             endpoints: endpoints,
@@ -92,7 +101,7 @@ enum Composition {
             operations: OperationDispatch(
                 router: router, objects: ObjectOperations(router: router), buckets: BucketOperations(router: router),
                 control: ControlOperations(router: router, registry: installation.registry)),
-            console: console, observer: telemetry, time: installation.time, random: random, logger: log)
+            console: pages, observer: telemetry, time: installation.time, random: random, logger: log)
     }
 
     /// Binds the ports. The default's IPv6 address may be missing on machines without IPv6; anything else is an error.

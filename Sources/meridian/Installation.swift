@@ -28,12 +28,7 @@ struct Installation: Sendable {
         log: Logger
     ) async throws -> Installation {
         let regions = configuration.regions.map(\.name)
-        let coordinates = configuration.regions.compactMap { region in
-            region.coordinates.flatMap { Coordinate(latitude: $0.latitude, longitude: $0.longitude) }.map {
-                (region.name, $0)
-            }
-        }
-        let places = RegionDirectory(regions: regions, coordinates: Dictionary(uniqueKeysWithValues: coordinates))
+        let places = places(configuration)
         let control = try await EmbeddedControlStore.open(path: folder.path("control.sqlite"))
         let directory = BucketDirectory(store: control, time: time)
         let table = RoutingTable(store: control, time: time)
@@ -60,6 +55,14 @@ struct Installation: Sendable {
         return Installation(
             control: control, directory: directory, places: places, table: table, registry: registry, stores: stores,
             replication: replication, time: time, log: log)
+    }
+
+    /// The configured regions, and `others`, with their distances.
+    static func places(_ configuration: ServerConfiguration, and others: [RegionName] = []) -> RegionDirectory {
+        let coordinates = configuration.regions.compactMap { region in region.coordinates.map { (region.name, $0) } }
+        return RegionDirectory(
+            regions: configuration.regions.map(\.name) + others,
+            coordinates: Dictionary(uniqueKeysWithValues: coordinates))
     }
 
     private static func openRegion(

@@ -9,5 +9,5 @@ import ArgumentParser
             Start with `meridian serve`, then, in another shell: eval "$(meridian env)". From there on the AWS CLI and \
             boto3 work unmodified.
             """,
-        version: Version.text, subcommands: [Serve.self, Env.self, Status.self, VersionCommand.self])
+        version: Version.text, subcommands: [Serve.self, Edge.self, Env.self, Status.self, VersionCommand.self])
 }
