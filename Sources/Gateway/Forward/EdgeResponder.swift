@@ -10,7 +10,7 @@ import S3Model
 package struct EdgeResponder: HTTPResponder {
     private let router: EdgeRouter
     private let forwarder: Forwarder
-    private let key: EdgeKey
+    private let signer: ClaimSigner
     private let time: any TimeSource
     private let random: any RandomSource
     private let logger: Logger
@@ -21,7 +21,7 @@ package struct EdgeResponder: HTTPResponder {
     ) {
         self.router = router
         self.forwarder = forwarder
-        self.key = key
+        signer = ClaimSigner(key)
         self.time = time
         self.random = random
         self.logger = logger
@@ -32,7 +32,7 @@ package struct EdgeResponder: HTTPResponder {
         switch router.decide(request) {
         case .own(let path): return own(path, request)
         case .unrouted: claim = nil
-        case .region(let choice): claim = key.sign(choice, now: Timestamp(milliseconds: time.wallMilliseconds()))
+        case .region(let choice): claim = signer.sign(choice, now: Timestamp(milliseconds: time.wallMilliseconds()))
         }
         do {
             return try await forwarder.forward(request, claim: claim)

@@ -66,7 +66,6 @@ package final class Forwarder: Sendable {
             throw error
         }
     }
-
 }
 
 // MARK: Request
@@ -89,21 +88,25 @@ extension Forwarder {
             return connection.flush()
         }
         var unsentHead: ByteBuffer? = head
-        if body.expectsContinue {
+        let expectsContinue = body.expectsContinue
+        // The upstream may refuse by the head alone, so that does not wait for a body that is not here.
+        if expectsContinue || !body.isReady {
             unsentHead = nil
             connection.write(head)
             connection.flush()
+        }
+        if expectsContinue {
             guard await exchange.mayGoOn(afterContinue: true) else { return }
         }
         var remaining = request.body.announcedLength
-        while exchange.failure == nil, exchange.head == nil, let piece = try await body.nextPiece() {
+        while exchange.failure == nil, exchange.head == nil, let piece = try await pull(&body, exchange) {
             if let left = remaining { remaining = left - Int64(piece.readableBytes) }
             if remaining == 0 { exchange.isSent = true }
             write(piece, after: &unsentHead, isChunk: body.isChunked, connection)
             connection.flush()
             if remaining == 0 {
                 // Only the end is left to take.
-                _ = try await body.nextPiece()
+                _ = try await pull(&body, exchange)
                 return
             }
             guard await exchange.mayGoOn(afterContinue: false) else { return }
@@ -113,6 +116,17 @@ extension Forwarder {
         exchange.isSent = true
         if body.isChunked { connection.write(ByteBuffer(string: "0\r\n\r\n")) }
         connection.flush()
+    }
+
+    /// The next piece from the client; `nil` at the end, or when the upstream has answered (or gone) meanwhile.
+    private static func pull(_ body: inout ReplayableBody, _ exchange: UpstreamExchange) async throws -> ByteBuffer? {
+        exchange.pulledBody = body.source
+        defer { exchange.pulledBody = nil }
+        do {
+            return try await body.nextPiece()
+        } catch HTTPBodyError.interrupted {
+            return nil
+        }
     }
 
     private static func write(

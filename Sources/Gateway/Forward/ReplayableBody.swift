@@ -6,7 +6,7 @@ import Storage
 struct ReplayableBody {
     static let maximumBytes = 64 * 1024
 
-    private let source: any RequestBody
+    let source: any RequestBody
     private var sent: [ByteBuffer] = []
     private var sentBytes = 0
     private var next = 0
@@ -21,6 +21,8 @@ struct ReplayableBody {
 
     /// Whether there is a body at all.
     var isEmpty: Bool { source.announcedLength == 0 }
+    /// Whether the next piece is here.
+    var isReady: Bool { next < sent.count || isEnded || source.isReady }
     var isChunked: Bool { source.announcedLength == nil }
     var expectsContinue: Bool { source.expectsContinue && sent.isEmpty && isReplayable }
 

@@ -26,6 +26,8 @@ final class UpstreamExchange: @unchecked Sendable {
     var isSent = false
     private var pieces = CircularBuffer<ByteBuffer>(initialCapacity: 4)
     private(set) var bufferedBytes = 0
+    /// What the request's task waits for instead of this exchange: more of the body.
+    var pulledBody: (any RequestBody)?
     private var waiter: CheckedContinuation<Void, Never>?
 
     init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop }
@@ -48,7 +50,10 @@ final class UpstreamExchange: @unchecked Sendable {
         wake()
     }
 
-    func wake() { waiter.take()?.resume() }
+    func wake() {
+        waiter.take()?.resume()
+        if head != nil || failure != nil { pulledBody?.interrupt() }
+    }
 
     // MARK: From the task
 

@@ -8,6 +8,8 @@ package struct UpstreamLimits: Sendable {
     package var stall: TimeAmount = .seconds(300)
     /// A connection unused for longer is closed, before the origin does so after 75 seconds.
     package var idle: TimeAmount = .seconds(55)
+    /// How often both are looked at.
+    package var sweep: TimeAmount = .seconds(5)
     /// Unused connections kept per event loop.
     package var maximumIdle = 256
 
@@ -93,7 +95,7 @@ final class UpstreamPool: @unchecked Sendable {
 
     private func startSweeping() {
         guard sweeper == nil, !isClosed else { return }
-        sweeper = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { _ in
+        sweeper = eventLoop.scheduleRepeatedTask(initialDelay: limits.sweep, delay: limits.sweep) { _ in
             let now = NIODeadline.now()
             for connection in self.all.values { connection.sweep(now: now, limits: self.limits) }
         }

@@ -221,6 +221,8 @@ extension HTTPConnection {
     /// Whether all of the request that is being handled has arrived, taken or not.
     var hasWholeRequest: Bool { queue.holdsEnd }
     var isWithinHead: Bool { isHeadPending }
+    /// Whether something waits to be pulled.
+    var hasArrived: Bool { queue.first != nil }
 
     func isHandling(_ exchange: HTTPExchange) -> Bool {
         if case .handling(let current) = phase { return current === exchange }

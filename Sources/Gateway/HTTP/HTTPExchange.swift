@@ -43,6 +43,7 @@ final class HTTPExchange: RequestBody, @unchecked Sendable {
     }
 
     var isWaiting: Bool { waiter != nil }
+    var isReady: Bool { failure != nil || isComplete || connection.hasArrived }
 
     func next() async throws -> ByteBuffer? {
         if eventLoop.inEventLoop {
@@ -93,6 +94,10 @@ final class HTTPExchange: RequestBody, @unchecked Sendable {
     func fail(_ error: any Error) {
         if failure == nil { failure = error }
         if let continuation = waiter { resume(continuation, .failure(error)) }
+    }
+
+    func interrupt() {
+        if let continuation = waiter { resume(continuation, .failure(HTTPBodyError.interrupted)) }
     }
 
     private func resume(

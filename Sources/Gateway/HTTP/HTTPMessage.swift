@@ -50,6 +50,16 @@ package protocol RequestBody: ByteSource {
     var announcedLength: Int64? { get }
     /// Whether the client waits for `100 Continue` before it sends anything.
     var expectsContinue: Bool { get }
+    /// Whether `next()` would answer at once.
+    var isReady: Bool { get }
+    /// Ends a `next()` that waits for the client with ``HTTPBodyError/interrupted``; the body can be pulled on afterwards.
+    /// On the connection's event loop.
+    func interrupt()
+}
+
+extension RequestBody {
+    package var isReady: Bool { true }
+    package func interrupt() {}
 }
 
 package enum HTTPBodyError: Error, Sendable, Equatable {
@@ -58,6 +68,8 @@ package enum HTTPBodyError: Error, Sendable, Equatable {
     /// Nothing arrived for too long.
     case timeout
     case malformed
+    /// ``RequestBody/interrupt()`` was called.
+    case interrupted
 }
 
 /// What a responder answers. `HTTPFront` adds framing (`Content-Length`, `Transfer-Encoding`, `Connection`) and `Date`.

@@ -17,7 +17,7 @@ extension S3Error {
 
     private static func body(_ error: HTTPBodyError) -> S3Error {
         switch error {
-        case .incomplete: S3Error(.incompleteBody)
+        case .incomplete, .interrupted: S3Error(.incompleteBody)
         case .timeout:
             S3Error(
                 .requestTimeout,
