@@ -41,7 +41,8 @@ enum EdgeComposition {
         }
         try await Composition.start(front)
         let addresses = front.boundAddresses.map(\.description).joined(separator: ", ")
-        Terminal.note("meridian edge in \(configuration.homeRegion): listening on \(addresses), forwarding to \(origin).")
+        Terminal.note(
+            "meridian edge in \(configuration.homeRegion): listening on \(addresses), forwarding to \(origin).")
 
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await table.run() }

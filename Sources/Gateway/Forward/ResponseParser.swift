@@ -160,7 +160,10 @@ extension ResponseParser {
 
     private mutating func head(byteCount: Int) throws -> Event {
         guard byteCount <= Self.maximumHeadBytes else { throw UpstreamResponseFault.headTooLarge }
-        guard let parsed = buffer.withUnsafeReadableBytes({ HeadFields(UnsafeRawBufferPointer(rebasing: $0[..<byteCount])) })
+        guard
+            let parsed = buffer.withUnsafeReadableBytes({
+                HeadFields(UnsafeRawBufferPointer(rebasing: $0[..<byteCount]))
+            })
         else { throw UpstreamResponseFault.malformedHead }
         buffer.moveReaderIndex(forwardBy: byteCount)
         guard parsed.status >= 200 else {

@@ -52,7 +52,8 @@ package struct EdgeKey: Sendable {
 
     /// `nil` for anything that was not signed with this key within the tolerated time.
     package func claim(_ text: String, now: Timestamp) -> RouteClaim? {
-        guard let fields = unseal(text), fields.count == 6, fields[0] == "v1", let region = RegionName(String(fields[1])),
+        guard let fields = unseal(text), fields.count == 6, fields[0] == "v1",
+            let region = RegionName(String(fields[1])),
             let reason = RouteReason(rawValue: String(fields[2])), let home = RegionName(String(fields[3])),
             let version = Int64(fields[4]), isRecent(fields[5], now: now)
         else { return nil }

@@ -108,7 +108,9 @@ final class OverloadHandler: ChannelInboundHandler {
 
     func channelActive(context handler: ChannelHandlerContext) {
         let channel = handler.channel
-        handler.eventLoop.assumeIsolated().scheduleTask(in: context.configuration.timeouts.refusal) { channel.close(promise: nil) }
+        handler.eventLoop.assumeIsolated().scheduleTask(in: context.configuration.timeouts.refusal) {
+            channel.close(promise: nil)
+        }
         handler.fireChannelActive()
     }
 

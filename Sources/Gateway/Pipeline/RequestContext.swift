@@ -58,7 +58,8 @@ package struct S3Request: Sendable {
     package var pinnedRegion: RegionName? { query.pinnedRegion }
 }
 
-extension QueryItems {    /// The region that an upload id or a continuation token ties a request to (spec/mrap.md §8.4).
+extension QueryItems {
+    /// The region that an upload id or a continuation token ties a request to (spec/mrap.md §8.4).
     var pinnedRegion: RegionName? {
         if let upload = self["uploadId"] { return MultipartUpload.region(ofUploadID: upload) }
         if let token = self["continuation-token"] { return ContinuationToken(token)?.region }

@@ -71,7 +71,8 @@ struct Edge: AsyncParsableCommand {
     /// `http://HOST:PORT`, with or without a slash at the end. Throws ``OperatorError`` that says what was expected.
     static func origin(_ text: String) throws(OperatorError) -> ListenAddress {
         guard text.hasPrefix("http://") else {
-            throw OperatorError("\"\(text)\" is no origin: expected http://HOST:PORT. TLS to the origin is not there yet.")
+            throw OperatorError(
+                "\"\(text)\" is no origin: expected http://HOST:PORT. TLS to the origin is not there yet.")
         }
         let rest = text.dropFirst("http://".count)
         let authority = rest.hasSuffix("/") ? rest.dropLast() : rest

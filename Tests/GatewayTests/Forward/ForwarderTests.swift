@@ -116,7 +116,11 @@ struct ForwarderTests {
         let ended = AsyncSignal()
         try await Self.withOriginAndEdge(respond: { _ in
             started.notify()
-            await withTaskCancellationHandler { await AsyncSignal().wait() } onCancel: { ended.notify() }
+            await withTaskCancellationHandler {
+                await AsyncSignal().wait()
+            } onCancel: {
+                ended.notify()
+            }
             return .text("late")
         }) { _, port in
             let client = try await RawClient.connect(port)
@@ -189,7 +193,9 @@ struct ForwarderTests {
         (.answer("garbage\r\n\r\n"), "brokenAnswer"), (.silence, "timeout"),
     ])
     func anOriginThatFailsIsAnError(step: RawOrigin.Step, fault: String) async throws {
-        try await RawOrigin.run { _, _ in step } body: { _, address in
+        try await RawOrigin.run { _, _ in
+            step
+        } body: { _, address in
             var limits = UpstreamLimits()
             limits.stall = .milliseconds(50)
             limits.sweep = .milliseconds(20)
@@ -221,7 +227,9 @@ struct ForwarderTests {
     }
 
     @Test func anEarlyAnswerLeavesNoConnectionBehind() async throws {
-        try await RawOrigin.run { _, _ in .answer(Self.ok) } body: { origin, address in
+        try await RawOrigin.run { _, _ in
+            .answer(Self.ok)
+        } body: { origin, address in
             try await Self.withEdge(to: address) { port in
                 for _ in 0..<2 {
                     let client = try await RawClient.connect(port)
@@ -234,7 +242,9 @@ struct ForwarderTests {
     }
 
     @Test func anOriginThatDiesWithinAnUploadIsNoticed() async throws {
-        try await RawOrigin.run { _, _ in .close } body: { _, address in
+        try await RawOrigin.run { _, _ in
+            .close
+        } body: { _, address in
             try await Self.withEdge(to: address) { port in
                 let client = try await RawClient.connect(port)
                 try await client.send("PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nabc")

@@ -57,7 +57,8 @@ import Testing
             text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
             body: "abc0123456789"),
         Case(text: "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n0\r\nx-t: 1\r\ny: 2\r\n\r\n"),
-        Case(text: "HTTP/1.1 503 Slow\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno", status: 503, body: "no",
+        Case(
+            text: "HTTP/1.1 503 Slow\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno", status: 503, body: "no",
             keepsAlive: false),
         Case(text: "HTTP/1.0 200 OK\r\n\r\nto the end", body: "to the end", keepsAlive: false, atEnd: true),
     ]
@@ -65,7 +66,9 @@ import Testing
     @Test(arguments: good) func readsWhateverTheCuts(one: Case) {
         let bytes = Array(one.text.utf8)
         for size in 1...bytes.count {
-            let pieces = stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) }
+            let pieces = stride(from: 0, to: bytes.count, by: size).map {
+                Array(bytes[$0..<min($0 + size, bytes.count)])
+            }
             let outcome = Outcome(pieces, heads: one.isHEAD, atEnd: one.atEnd)
             #expect(outcome.fault == nil)
             #expect(outcome.heads.map(\.status) == [one.status])
