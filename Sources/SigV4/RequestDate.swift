@@ -15,11 +15,11 @@ enum RequestDate {
             minute: time / 100 % 100, second: time % 100)
     }
 
-    /// `Tue, 27 Mar 2007 19:36:42 GMT` or `+0000`; `nil` for anything else.
+    /// `Tue, 27 Mar 2007 19:36:42 GMT`, or with `+0000` or `-0000` (as botocore writes it); `nil` for anything else.
     static func parse(http text: ArraySlice<UInt8>) -> Timestamp? {
         let words = text.split(separator: UInt8(ascii: " "))
         guard words.count == 6, words[0].count == 4, words[0].last == UInt8(ascii: ","),
-            ["GMT", "UTC", "+0000"].contains(words[5].text),
+            ["GMT", "UTC", "+0000", "-0000"].contains(words[5].text),
             let month = months.firstIndex(where: { words[2].equals($0) }), words[1].count <= 2, words[3].count == 4,
             let day = words[1].decimal, let year = words[3].decimal
         else { return nil }

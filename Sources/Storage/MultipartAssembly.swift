@@ -45,6 +45,12 @@ struct MultipartAssembly: Sendable {
         var chosen: [UploadedPart] = []
         chosen.reserveCapacity(completion.parts.count)
         for named in completion.parts {
+            if let algorithm = named.checksum?.algorithm, let made = upload.checksumAlgorithm, algorithm != made {
+                throw S3Error(
+                    .badDigest,
+                    "The \(algorithm.rawValue.lowercased()) you specified for part \(named.number) did not match what we "
+                        + "received.")
+            }
             guard let part = byNumber[named.number], part.etag == named.etag, matches(named.checksum, part.checksum)
             else {
                 throw S3Error(

@@ -180,7 +180,10 @@ enum Samples {
         let uploads = ListMultipartUploadsResult(
             bucket: "b", prefix: "", maxUploads: 10, encoding: .none,
             uploads: [.init(key: "k", uploadID: "u", owner: owner, initiated: time)])
-        #expect(try XMLReader.parse(uploads.xml()).all("Upload").first?.trimmed("UploadId") == "u")
+        let listing = try XMLReader.parse(uploads.xml())
+        #expect(try listing.all("Upload").first?.trimmed("UploadId") == "u")
+        #expect(try listing.trimmed("NextKeyMarker") == "k")
+        #expect(try listing.trimmed("NextUploadIdMarker") == "u")
         let initiated = InitiateMultipartUploadResult(bucket: "b", key: "k&", uploadID: "u")
         #expect(try XMLReader.parse(initiated.xml()).trimmed("Key") == "k&")
         let copy = CopyResult(kind: .part, lastModified: time, etag: ETag("e"), checksum: nil)

@@ -33,14 +33,19 @@ import Testing
 
     @Test func headers() throws {
         #expect(
-            try Tag.parse(header: "a=b&c=d%20e+f&g&h=i=j") == [
+            try Tag.parse(header: "c=d%20e+f&a=b&h=i=j&g") == [
                 Tag(key: "a", value: "b"), Tag(key: "c", value: "d e f"), Tag(key: "g", value: ""),
                 Tag(key: "h", value: "i=j"),
             ])
         #expect(try Tag.parse(header: "").isEmpty)
-        #expect(throws: S3Error.self) { try Tag.parse(header: "a=%zz") }
-        #expect(throws: S3Error.self) { try Tag.parse(header: "a=1&a=2") }
-        #expect(throws: S3Error.self) { try Tag.parse(header: "=1") }
-        #expect(throws: S3Error.self) { try Tag.parse(header: (0..<11).map { "k\($0)=v" }.joined(separator: "&")) }
+    }
+
+    @Test(arguments: [
+        ("a=%zz", S3ErrorCode.invalidArgument), ("a=1&a=2", .invalidArgument), ("=1", .invalidArgument),
+        ("a=1,b=2", .invalidArgument), ((0..<11).map { "k\($0)=v" }.joined(separator: "&"), .badRequest),
+    ])
+    func refusesHeaders(_ header: String, _ code: S3ErrorCode) {
+        let error = #expect(throws: S3Error.self) { try Tag.parse(header: header) }
+        #expect(error?.code == code)
     }
 }

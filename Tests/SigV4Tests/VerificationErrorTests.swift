@@ -287,6 +287,7 @@ import Testing
     @Test func http() {
         func parse(_ text: String) -> Int64? { RequestDate.parse(http: Array(text.utf8)[...])?.seconds }
         #expect(parse("Tue, 27 Mar 2007 19:36:42 +0000") == 1_175_024_202)
+        #expect(parse("Tue, 27 Mar 2007 19:36:42 -0000") == 1_175_024_202)
         #expect(parse("Tue, 27 Mar 2007 19:36:42 GMT") == 1_175_024_202)
         for text in ["", "Tue, 27 Mar 2007 19:36:42", "Tue, 27 Mar 2007 19:36:42 +0100", "27 Mar 2007 19:36:42 GMT a"] {
             #expect(parse(text) == nil)

@@ -157,6 +157,10 @@ import Testing
             other.checksumType = .fullObject
             let full = other
             #expect(try await refusal { _ = try await region.store.completeUpload(full) } == .invalidRequest)
+            var foreign = completion(upload, [part])
+            foreign.parts[0].checksum = ObjectChecksum(algorithm: .crc32, type: .fullObject, value: "AAAAAA==")
+            let mistaken = foreign
+            #expect(try await refusal { _ = try await region.store.completeUpload(mistaken) } == .badDigest)
             let version = try await region.store.completeUpload(completion(upload, [part]))
             let bytes = try #require(Base64.decode(part.checksum?.value ?? ""))
             #expect(version.object?.checksum?.value == Checksums.composite(.sha256, parts: [bytes]))

@@ -22,11 +22,20 @@ extension BucketOperations {
         let region = try regionForNewBucket(document.locationConstraint, hostRegion: hostRegion, request)
         let store = try router.store(region)
         let owner = request.caller.owner
+        let answer = S3Response([.location(hostRegion == nil ? "/\(name)" : "/"), .bucketRegion(region)])
+        if document.tags.isEmpty, isRepetition(name, region: region, owner: owner) { return answer }
         try await router.directory.create(name: name, region: region, owner: owner) {
             _ = try await store.createBucket(name, owner: owner)
             if !document.tags.isEmpty { try await store.setTags(document.tags, bucket: name) }
         }
-        return S3Response([.location(hostRegion == nil ? "/\(name)" : "/"), .bucketRegion(region)])
+        return answer
+    }
+
+    /// In us-east-1 alone, creating a bucket again is a success that changes nothing (AWS CreateBucket reference,
+    /// "BucketAlreadyOwnedByYou").
+    private func isRepetition(_ name: BucketName, region: RegionName, owner: Owner) -> Bool {
+        guard region.rawValue == "us-east-1", let existing = router.directory.location(of: name) else { return false }
+        return existing.region == region && existing.owner.account == owner.account
     }
 
     /// Which region a new bucket goes to. The request's own region is what its host names or what its signature is for;

@@ -134,7 +134,7 @@ extension BucketRequest {
         guard let algorithm = ChecksumAlgorithm(rawValue: name.uppercased()) else {
             throw S3Error(
                 .invalidRequest,
-                "The checksum algorithm '\(name.prefix(32))' is not supported. Use CRC32, CRC32C, CRC64NVME, SHA1 or SHA256."
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
             )
         }
         return algorithm

@@ -102,7 +102,7 @@ extension ObjectOperations {
             if part.number == number {
                 return Selection(
                     range: start..<(start + part.size), isPartial: true, partsCount: parts.count,
-                    checksum: showsChecksum ? part.checksum : nil)
+                    checksum: showsChecksum ? partChecksum(part, of: content) : nil)
             }
             start += part.size
         }
@@ -111,6 +111,13 @@ extension ObjectOperations {
             fields: [
                 .init("PartNumberRequested", text), .init("ActualPartCount", "\(max(1, parts.count))"),
             ])
+    }
+
+    /// A part's own value under the type of the object's checksum, as S3 shows it.
+    private static func partChecksum(_ part: ObjectContent.Part, of content: ObjectContent) -> ObjectChecksum? {
+        part.checksum.map {
+            ObjectChecksum(algorithm: $0.algorithm, type: content.checksum?.type ?? $0.type, value: $0.value)
+        }
     }
 }
 

@@ -24,7 +24,8 @@ extension ObjectOperations {
         guard let algorithm else {
             guard text == nil else {
                 throw S3Error(
-                    .invalidRequest, "x-amz-checksum-type needs x-amz-checksum-algorithm, which is missing.")
+                    .invalidRequest,
+                    "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
             }
             return nil
         }
@@ -124,8 +125,7 @@ extension ObjectOperations {
         }
         completion.conditions = try target.writeConditions()
         let stored = try await target.store.completeUpload(completion)
-        let facts: [S3Response.Fact] =
-            target.bucket.versioning == .unversioned ? [] : [.versionID(stored.versionID)]
+        let facts: [S3Response.Fact] = stored.isNull ? [] : [.versionID(stored.versionID)]
         return .document(
             CompleteMultipartUploadResult(
                 location: Self.location(target, key), bucket: target.bucket.name.rawValue, key: key.rawValue,

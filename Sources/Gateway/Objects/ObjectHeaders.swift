@@ -18,11 +18,13 @@ extension BucketRequest {
         return metadata
     }
 
-    /// `aws-chunked` is framing and not a property of the object.
+    /// `aws-chunked` is framing and not a property of the object. A value without it is kept as it is.
     private func contentEncoding() -> String? {
+        let given = request.headers["content-encoding"].joined(separator: ", ")
+        guard given.lowercased().contains("aws-chunked") else { return given.isEmpty ? nil : given }
         let codings = request.headers[canonicalForm: "content-encoding"]
             .filter { $0.lowercased() != "aws-chunked" && !$0.isEmpty }
-        return codings.isEmpty ? nil : codings.joined(separator: ",")
+        return codings.isEmpty ? nil : codings.joined(separator: ", ")
     }
 
     private func storageClass() throws(S3Error) -> String? {

@@ -21,7 +21,8 @@ extension ObjectOperations {
     /// What every answer to a write says of the new version.
     static func facts(of version: ObjectVersion, in target: BucketRequest) -> [S3Response.Fact] {
         var facts: [S3Response.Fact] = []
-        if target.bucket.versioning != .unversioned { facts.append(.versionID(version.versionID)) }
+        // S3 names the new version where it gets an id of its own, not the null version of a suspended bucket.
+        if !version.isNull { facts.append(.versionID(version.versionID)) }
         if let content = version.object {
             facts.append(.etag(content.etag))
             if let checksum = content.checksum { facts.append(.checksum(checksum)) }

@@ -55,8 +55,10 @@ package struct ListMultipartUploadsResult: Sendable {
             writer.element("Bucket", bucket)
             writer.element("KeyMarker", encoding.encode(keyMarker))
             writer.element("UploadIdMarker", uploadIDMarker)
-            writer.element(ifPresent: "NextKeyMarker", nextKeyMarker.map(encoding.encode))
-            writer.element(ifPresent: "NextUploadIdMarker", nextUploadIDMarker)
+            // S3 names where a next page would start even when there is none.
+            let last = nextKeyMarker == nil ? uploads.last : nil
+            writer.element("NextKeyMarker", encoding.encode(nextKeyMarker ?? last?.key ?? ""))
+            writer.element("NextUploadIdMarker", nextUploadIDMarker ?? last?.uploadID ?? "")
             if let delimiter, !delimiter.isEmpty { writer.element("Delimiter", encoding.encode(delimiter)) }
             writer.element("Prefix", encoding.encode(prefix))
             writer.encodingType(encoding)

@@ -48,14 +48,14 @@ package struct Tagging: Sendable, Hashable {
         }
         var seen: Set<[UInt8]> = []
         for tag in tags {
-            try validate(tag)
+            try validate(tag, kind: kind)
             guard seen.insert(Array(tag.key.utf8)).inserted else {
                 throw invalid("Cannot provide multiple Tags with the same key", tag)
             }
         }
     }
 
-    private static func validate(_ tag: Tag) throws(S3Error) {
+    private static func validate(_ tag: Tag, kind: Kind) throws(S3Error) {
         guard (1...128).contains(tag.key.utf16.count), tag.key.unicodeScalars.allSatisfy(isAllowed) else {
             throw invalid("The TagKey you have provided is invalid", tag)
         }
@@ -63,7 +63,9 @@ package struct Tagging: Sendable, Hashable {
             throw invalid("The TagValue you have provided is invalid", tag)
         }
         guard !tag.key.lowercased().utf8.starts(with: "aws:".utf8) else {
-            throw invalid("System tags cannot be added/updated by requester", tag)
+            throw invalid(
+                kind == .object
+                    ? "Your TagKey cannot be prefixed with aws:" : "System tags cannot be added/updated by requester", tag)
         }
     }
 
@@ -83,25 +85,30 @@ package struct Tagging: Sendable, Hashable {
 }
 
 extension Tag {
-    /// The tags of `x-amz-tagging: a=b&c=d`, which is form-encoded: `+` is a space. Throws `InvalidArgument` for what
-    /// cannot be decoded, else as ``Tagging/parse(_:kind:)``.
+    /// The tags of `x-amz-tagging: a=b&c=d`, which is form-encoded: `+` is a space; in the order of their keys. Throws
+    /// `BadRequest` for too many tags and `InvalidArgument` for everything else.
     package static func parse(header: String) throws(S3Error) -> [Tag] {
         var tags: [Tag] = []
         for piece in header.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: true) {
             let equals = piece.firstIndex(of: UInt8(ascii: "=")) ?? piece.endIndex
-            guard let key = formDecode(piece[..<equals]), let value = formDecode(piece[equals...].dropFirst()),
-                tags.count <= Tagging.Kind.object.limit
-            else {
-                throw S3Error(
-                    .invalidArgument,
-                    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
-                )
-                .with(field: "ArgumentName", "x-amz-tagging")
+            guard let key = formDecode(piece[..<equals]), let value = formDecode(piece[equals...].dropFirst()) else {
+                throw invalid(header: header)
             }
             tags.append(Tag(key: key, value: value))
+            if tags.count > Tagging.Kind.object.limit { break }
         }
-        try Tagging.validate(tags, kind: .object)
-        return tags
+        do { try Tagging.validate(tags, kind: .object) } catch {
+            throw error.code == .invalidTag ? invalid(header: header) : error
+        }
+        return tags.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    }
+
+    private static func invalid(header: String) -> S3Error {
+        S3Error(
+            .invalidArgument,
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
+        )
+        .with(field: "ArgumentName", "x-amz-tagging").with(field: "ArgumentValue", String(header.prefix(1024)))
     }
 
     private static func formDecode(_ bytes: Substring.UTF8View) -> String? {

@@ -22,7 +22,10 @@ package struct BucketName: Hashable, Sendable, CustomStringConvertible {
         let dot = UInt8(ascii: "."), hyphen = UInt8(ascii: "-")
         guard isAlphanumeric(first), isAlphanumeric(last) else { return false }
         guard bytes.allSatisfy({ isAlphanumeric($0) || $0 == dot || $0 == hyphen }) else { return false }
-        for (left, right) in zip(bytes, bytes.dropFirst()) where left == dot && right == dot { return false }
+        // Every label has to be one of a host name: not empty, and with a letter or digit at both ends.
+        for (left, right) in zip(bytes, bytes.dropFirst()) where left == dot || right == dot {
+            guard isAlphanumeric(left) || isAlphanumeric(right), left != hyphen, right != hyphen else { return false }
+        }
         if looksLikeIPv4(bytes) { return false }
         if text.hasPrefix("xn--") || text.hasPrefix("sthree-") || text.hasPrefix("amzn-s3-demo-") { return false }
         for suffix in ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"] where text.hasSuffix(suffix) {
