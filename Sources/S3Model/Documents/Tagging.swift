@@ -65,7 +65,8 @@ package struct Tagging: Sendable, Hashable {
         guard !tag.key.lowercased().utf8.starts(with: "aws:".utf8) else {
             throw invalid(
                 kind == .object
-                    ? "Your TagKey cannot be prefixed with aws:" : "System tags cannot be added/updated by requester", tag)
+                    ? "Your TagKey cannot be prefixed with aws:" : "System tags cannot be added/updated by requester",
+                tag)
         }
     }
 
