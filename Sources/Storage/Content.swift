@@ -77,6 +77,20 @@ package struct ObjectPut: Sendable {
     }
 }
 
+/// One deletion of DeleteObject or DeleteObjects.
+package struct ObjectDeletion: Sendable, Hashable {
+    package var key: ObjectKey
+    package var version: VersionID?
+    /// Delete only what has this ETag, or with `*` only what is there; `nil`: whatever there is.
+    package var ifMatch: ETag?
+
+    package init(_ key: ObjectKey, version: VersionID? = nil, ifMatch: ETag? = nil) {
+        self.key = key
+        self.version = version
+        self.ifMatch = ifMatch
+    }
+}
+
 /// What DeleteObject did.
 package struct DeleteOutcome: Sendable, Hashable {
     /// `nil` when nothing with a version id was touched (unversioned bucket).

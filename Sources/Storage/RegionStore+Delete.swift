@@ -5,18 +5,22 @@ extension RegionStore {
     /// exactly that version for good, which is never replicated (spec/mrap.md §15.4). Nothing there is a success, as in
     /// S3. A replica of a version that was removed here for good may be delivered again and comes back; stores keep no
     /// record of removed versions.
-    package func deleteObject(_ key: ObjectKey, version: VersionID?, bucket: BucketName, owner: Owner) async throws
-        -> DeleteOutcome
-    {
-        try await writeAndNotify { transaction in
+    ///
+    /// With `ifMatch`, throws `NoSuchKey` when there is nothing and `PreconditionFailed` when it is something else, decided
+    /// in the transaction that deletes.
+    package func deleteObject(
+        _ key: ObjectKey, version: VersionID?, ifMatch: ETag? = nil, bucket: BucketName, owner: Owner
+    ) async throws -> DeleteOutcome {
+        let target = ObjectDeletion(key, version: version, ifMatch: ifMatch)
+        return try await writeAndNotify { transaction in
             let bucket = try self.bucket(bucket, in: transaction)
-            return try self.delete(key, version: version, in: bucket, owner: owner, transaction)
+            return try self.delete(target, in: bucket, owner: owner, transaction)
         }
     }
 
     /// Each with its own outcome, in one transaction.
     package func deleteObjects(
-        _ targets: [(key: ObjectKey, version: VersionID?)], bucket: BucketName, owner: Owner
+        _ targets: [ObjectDeletion], bucket: BucketName, owner: Owner
     ) async throws -> [Result<DeleteOutcome, S3Error>] {
         try await writeAndNotify { transaction in
             let bucket = try self.bucket(bucket, in: transaction)
@@ -24,8 +28,7 @@ extension RegionStore {
             var enqueued = false
             for target in targets {
                 do {
-                    let outcome = try self.delete(
-                        target.key, version: target.version, in: bucket, owner: owner, transaction)
+                    let outcome = try self.delete(target, in: bucket, owner: owner, transaction)
                     outcomes.append(.success(outcome.0))
                     enqueued = enqueued || outcome.enqueued
                 } catch let error as S3Error {
@@ -37,10 +40,16 @@ extension RegionStore {
     }
 
     private func delete(
-        _ key: ObjectKey, version id: VersionID?, in bucket: Bucket, owner: Owner,
-        _ transaction: any MetadataTransaction
+        _ target: ObjectDeletion, in bucket: Bucket, owner: Owner, _ transaction: any MetadataTransaction
     ) throws -> (DeleteOutcome, enqueued: Bool) {
-        if let id {
+        let key = target.key
+        if let expected = target.ifMatch {
+            let found = try find(key, version: target.version, in: bucket, transaction).object
+            guard let found, expected.rawValue == "*" || found.etag == expected else {
+                throw S3Error.preconditionFailed("If-Match")
+            }
+        }
+        if let id = target.version {
             let found = try exactVersion(key, id, in: bucket, transaction)
             if let found { try transaction.delete(version: found, bucket: bucket.id) }
             return (DeleteOutcome(versionID: id, isDeleteMarker: found?.isDeleteMarker ?? false), false)

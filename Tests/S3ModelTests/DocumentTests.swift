@@ -119,6 +119,7 @@ enum Samples {
         #expect(text.contains("<Key>a b/&#x1;</Key>"))
         #expect(!text.contains("EncodingType") && !text.contains("KeyCount"))
         #expect(throws: S3Error.self) { try ListingEncoding(query: "base64") }
+        #expect(throws: S3Error.self) { try ListingEncoding(query: "") }
         #expect(try ListingEncoding(query: "url") == .url)
     }
 
@@ -255,7 +256,7 @@ enum Samples {
             parts: [.init(number: 1, size: 9, checksum: nil)])
         #expect(
             body(response.xml()) == """
-                <GetObjectAttributesResponse \(s3)><ETag>e</ETag><Checksum><ChecksumSHA256>x-1</ChecksumSHA256>\
+                <GetObjectAttributesResponse \(s3)><ETag>e</ETag><Checksum><ChecksumSHA256>x</ChecksumSHA256>\
                 <ChecksumType>COMPOSITE</ChecksumType></Checksum><ObjectParts><PartsCount>1</PartsCount>\
                 <PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>1</NextPartNumberMarker>\
                 <MaxParts>1000</MaxParts><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><Size>9</Size>\

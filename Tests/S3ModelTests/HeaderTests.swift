@@ -51,6 +51,8 @@ import Testing
         let range = try ByteRange.parse(copySourceRange: "bytes=5-9")
         #expect(try range.resolve(copySourceSize: 10) == 5..<10)
         #expect(throws: S3Error.self) { try range.resolve(copySourceSize: 9) }
+        let past = #expect(throws: S3Error.self) { try range.resolve(copySourceSize: 5) }
+        #expect(past?.code == .invalidRequest)
         for text in ["bytes=5-", "bytes=-5", "5-9", "bytes=9-5"] {
             let error = #expect(throws: S3Error.self) { try ByteRange.parse(copySourceRange: text) }
             #expect(error?.code == .invalidArgument)

@@ -184,12 +184,37 @@ import Testing
             let first = try await region.store.put("a")
             try await region.store.put("b")
             let outcomes = try await region.store.deleteObjects(
-                [(key("a"), first.versionID), (key("b"), nil), (key("c"), .null)], bucket: Names.bucket,
-                owner: Names.owner)
+                [
+                    ObjectDeletion(key("a"), version: first.versionID), ObjectDeletion(key("b")),
+                    ObjectDeletion(key("c"), version: .null),
+                ], bucket: Names.bucket, owner: Names.owner)
             let results = try outcomes.map { try $0.get() }
             #expect(results.map(\.isDeleteMarker) == [false, true, false])
             #expect(results[0].versionID == first.versionID)
             #expect(try region.store.listObjects(ListQuery(), bucket: Names.bucket).objects.isEmpty)
+        }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func deletesOnlyWhatMatches(backend: Backend) async throws {
+        try await withRegion(backend, versioning: .enabled) { region in
+            let store = region.store
+            let put = try await store.put("a")
+            let etag = try #require(put.object?.etag)
+            func code(_ name: String, _ expected: String) async throws -> S3ErrorCode? {
+                try await refusal {
+                    _ = try await store.deleteObject(
+                        key(name), version: nil, ifMatch: ETag(expected), bucket: Names.bucket, owner: Names.owner)
+                }
+            }
+            #expect(try await code("a", "other") == .preconditionFailed)
+            #expect(try await code("none", etag.rawValue) == .noSuchKey)
+            let outcomes = try await store.deleteObjects(
+                [ObjectDeletion(key("a"), ifMatch: ETag("other")), ObjectDeletion(key("a"), ifMatch: etag)],
+                bucket: Names.bucket, owner: Names.owner)
+            #expect(throws: S3Error.self) { try outcomes[0].get() }
+            #expect(try outcomes[1].get().isDeleteMarker)
+            #expect(try await code("a", "*") == .noSuchKey)
         }
     }
 

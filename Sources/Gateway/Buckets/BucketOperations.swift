@@ -18,11 +18,11 @@ extension BucketOperations {
         let prefix = request.query["prefix"] ?? ""
         let after = request.query["continuation-token"] ?? ""
         let region = request.query["bucket-region"]
-        let limit = request.query["max-buckets"].flatMap(Int.init) ?? 10_000
+        let limit = try Self.maximumBuckets(request.query["max-buckets"])
         let matching = router.directory.all(owner: request.caller.account)
             .filter { $0.name.rawValue.hasPrefix(prefix) && $0.name.rawValue > after }
             .filter { region == nil || $0.region.rawValue == region }
-        let page = matching.prefix(max(1, limit))
+        let page = matching.prefix(limit)
         let rows = page.compactMap { location -> ListAllMyBucketsResult.Bucket? in
             guard let bucket = try? router.store(location.region).bucket(location.name) else { return nil }
             return .init(name: location.name.rawValue, creationDate: bucket.created, region: location.region.rawValue)
@@ -33,6 +33,15 @@ extension BucketOperations {
                 continuationToken: page.count < matching.count ? page.last?.name.rawValue : nil,
                 prefix: request.query["prefix"]
             ).xml())
+    }
+
+    private static func maximumBuckets(_ text: String?) throws(S3Error) -> Int {
+        guard let text else { return 10_000 }
+        guard let value = Int(text), (1...10_000).contains(value) else {
+            throw .invalidArgument(
+                "Argument max-buckets must be an integer between 1 and 10000", name: "max-buckets", value: text)
+        }
+        return value
     }
 
     func headBucket(_ target: BucketRequest) -> S3Response {

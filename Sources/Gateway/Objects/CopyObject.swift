@@ -26,8 +26,10 @@ extension ObjectOperations {
         put.tags = replacesTags ? try target.headerTags() : source.content.tags
         put.conditions = try target.writeConditions()
         let stored = try await store(put, from: source, in: target)
-        var facts = Self.facts(of: stored, in: target).filter { if case .versionID = $0 { true } else { false } }
-        if source.isVersioned { facts.append(.copySourceVersion(source.version.versionID)) }
+        // Unlike PUT, a copy names the null version of a suspended bucket too.
+        var facts: [S3Response.Fact] = []
+        if target.bucket.versioning != .unversioned { facts.append(.versionID(stored.versionID)) }
+        if !source.version.isNull { facts.append(.copySourceVersion(source.version.versionID)) }
         return .document(
             CopyResult(
                 kind: .object, lastModified: stored.modified, etag: stored.object?.etag ?? ETag(""),
@@ -85,8 +87,6 @@ struct CopySourceObject: Sendable {
     let version: ObjectVersion
     let content: ObjectContent
     let isNamedVersion: Bool
-
-    var isVersioned: Bool { bucket.versioning != .unversioned }
 
     func bytes(_ range: Range<Int64>) throws -> any ByteSource {
         guard let whole = try store.inlineContent(of: version) else {

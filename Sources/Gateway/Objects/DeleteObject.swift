@@ -8,33 +8,22 @@ extension ObjectOperations {
         for name in ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"] where target.header(name) != nil {
             throw S3Error(.notImplemented, "The condition \(name) is not implemented; use If-Match.")
         }
-        if let expected = target.header("if-match") {
-            try Self.checkDelete(target, key: try target.objectKey(), version: version, expected: ETag(expected))
-        }
         let outcome = try await target.store.deleteObject(
-            try target.objectKey(), version: version, bucket: target.bucket.name, owner: target.bucket.owner)
+            try target.objectKey(), version: version, ifMatch: target.header("if-match").map { ETag($0) },
+            bucket: target.bucket.name, owner: target.bucket.owner)
         var facts: [S3Response.Fact] = []
         if let version = outcome.versionID { facts.append(.versionID(version)) }
         if outcome.isDeleteMarker { facts.append(.deleteMarker) }
         return S3Response(status: 204, facts)
     }
 
-    private static func checkDelete(
-        _ target: BucketRequest, key: ObjectKey, version: VersionID?, expected: ETag
-    ) throws {
-        let current = try target.store.object(key, version: version, bucket: target.bucket.name)
-        guard let content = current.object, expected.rawValue == "*" || content.etag == expected else {
-            throw S3Error(.preconditionFailed, fields: [.init("Condition", "If-Match")])
-        }
-    }
-
     func deleteObjects(_ target: BucketRequest) async throws -> S3Response {
         let document = try Delete.parse(try await target.request.readDocument(limit: 2 * 1024 * 1024))
-        var valid: [(key: ObjectKey, version: VersionID?)] = []
+        var valid: [ObjectDeletion] = []
         var slots: [Result<Int, S3Error>] = []
         for object in document.objects {
             do throws(S3Error) {
-                let found = try Self.address(object, target)
+                let found = try Self.deletion(of: object)
                 slots.append(.success(valid.count))
                 valid.append(found)
             } catch {
@@ -57,16 +46,14 @@ extension ObjectOperations {
         return .document(DeleteResult(deleted: deleted, failures: failures, isQuiet: document.isQuiet).xml())
     }
 
-    private static func address(
-        _ object: Delete.Object, _ target: BucketRequest
-    ) throws(S3Error) -> (key: ObjectKey, version: VersionID?) {
+    private static func deletion(of object: Delete.Object) throws(S3Error) -> ObjectDeletion {
         let key = try Router.objectKey(object.key)
-        guard object.etag == nil, object.lastModified == nil, object.size == nil else {
-            throw S3Error(.notImplemented, "Conditions on the objects of a multi-object delete are not implemented.")
+        guard object.lastModified == nil, object.size == nil else {
+            throw S3Error(.notImplemented, "The conditions LastModifiedTime and Size are not implemented; use ETag.")
         }
-        guard let text = object.versionID else { return (key, nil) }
+        guard let text = object.versionID else { return ObjectDeletion(key, ifMatch: object.etag) }
         guard let version = VersionID(text) else { throw S3Error(.noSuchVersion) }
-        return (key, version)
+        return ObjectDeletion(key, version: version, ifMatch: object.etag)
     }
 
     private static func row(_ object: Delete.Object, _ outcome: DeleteOutcome) -> DeleteResult.Deleted {

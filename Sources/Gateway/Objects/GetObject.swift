@@ -80,7 +80,11 @@ extension ObjectOperations {
                 range: 0..<content.size, isPartial: false, partsCount: nil,
                 checksum: showsChecksum ? content.checksum : nil)
         }
-        return Selection(range: try range.resolve(size: content.size), isPartial: true, partsCount: nil, checksum: nil)
+        let bytes = try range.resolve(size: content.size)
+        let isWhole = bytes == 0..<content.size
+        return Selection(
+            range: bytes, isPartial: true, partsCount: nil,
+            checksum: showsChecksum && isWhole ? content.checksum : nil)
     }
 
     /// One part of a multipart object; part 1 of any other object is the whole of it.
@@ -128,13 +132,18 @@ extension BucketRequest {
         let id = try versionID()
         let version = try store.object(try objectKey(), version: id, bucket: bucket.name)
         guard let content = version.object else {
-            throw S3Error(
-                .methodNotAllowed, fields: [.init("Method", "GET"), .init("ResourceType", "DeleteMarker")],
-                headers: [
-                    .init("x-amz-delete-marker", "true"), .init("x-amz-version-id", version.versionID.description),
-                    .init("Last-Modified", version.modified.httpDate), .init("Allow", "DELETE"),
-                ])
+            throw isDeleteMarker.with(header: "x-amz-delete-marker", "true")
+                .with(header: "x-amz-version-id", version.versionID.description)
+                .with(header: "Last-Modified", version.modified.httpDate).with(header: "Allow", "DELETE")
         }
         return (version, content)
+    }
+
+    /// `MethodNotAllowed` for operations that a delete marker does not have.
+    var isDeleteMarker: S3Error {
+        let name = request.operation.rawValue
+        let method = ["Head", "Put", "Delete"].first { name.hasPrefix($0) }?.uppercased() ?? "GET"
+        return S3Error(
+            .methodNotAllowed, fields: [.init("Method", method), .init("ResourceType", "DeleteMarker")])
     }
 }

@@ -79,7 +79,7 @@ extension ObjectOperations {
             let part = try await target.store.putPart(
                 number, upload: id, key: key, bucket: target.bucket.name, content: staged, checksum: checksum)
             let facts: [S3Response.Fact] =
-                source.isVersioned ? [.copySourceVersion(source.version.versionID)] : []
+                source.version.isNull ? [] : [.copySourceVersion(source.version.versionID)]
             return .document(
                 CopyResult(kind: .part, lastModified: part.modified, etag: part.etag, checksum: part.checksum).xml(),
                 facts)

@@ -69,16 +69,31 @@ extension BucketRequest {
         return try Tag.parse(header: text)
     }
 
-    /// `If-None-Match: *` and `If-Match` of writes.
+    /// `If-None-Match: *` or `If-Match: ETAG` of writes. Throws `NotImplemented` for any other value and for both at
+    /// once, as S3 does.
     func writeConditions() throws(S3Error) -> WriteConditions {
         var conditions = WriteConditions.none
+        if header("if-none-match") != nil, header("if-match") != nil {
+            throw S3Error(
+                .notImplemented, "A write takes If-Match or If-None-Match, not both.",
+                fields: [.init("Header", "If-Match,If-None-Match")])
+        }
         if let value = header("if-none-match") {
             guard value == "*" else {
-                throw S3Error(.notImplemented, "If-None-Match on a write must be '*', but it is '\(value.prefix(80))'.")
+                throw S3Error(
+                    .notImplemented, "If-None-Match on a write must be '*', but it is '\(value.prefix(80))'.",
+                    fields: [.init("Header", "If-None-Match")])
             }
             conditions.ifNoneMatchAny = true
         }
-        conditions.ifMatch = header("if-match").map { ETag($0) }
+        if let value = header("if-match") {
+            guard value != "*" else {
+                throw S3Error(
+                    .notImplemented, "If-Match on a write must be an ETag, not '*'.",
+                    fields: [.init("Header", "If-Match")])
+            }
+            conditions.ifMatch = ETag(value)
+        }
         return conditions
     }
 

@@ -3,7 +3,7 @@ import Storage
 
 extension ObjectOperations {
     func getObjectTagging(_ target: BucketRequest) throws -> S3Response {
-        let (version, content) = try target.readableVersion()
+        let (version, content) = try target.taggedVersion()
         return .document(Tagging(tags: content.tags).xml(), Self.versionFact(version, target))
     }
 
@@ -18,7 +18,7 @@ extension ObjectOperations {
     }
 
     private func setTags(_ tags: [Tag], _ target: BucketRequest, status: Int) async throws -> S3Response {
-        let (found, _) = try target.readableVersion()
+        let (found, _) = try target.taggedVersion()
         let version = try await target.store.setTags(
             tags, key: found.key, version: try target.versionID(), bucket: target.bucket.name)
         return S3Response(status: status, Self.versionFact(version, target))
@@ -26,5 +26,18 @@ extension ObjectOperations {
 
     private static func versionFact(_ version: ObjectVersion, _ target: BucketRequest) -> [S3Response.Fact] {
         target.bucket.versioning == .unversioned ? [] : [.versionID(version.versionID)]
+    }
+}
+
+extension BucketRequest {
+    /// As ``readableVersion()``, except that a delete marker is `MethodNotAllowed` also when it is the current version.
+    fileprivate func taggedVersion() throws -> (version: ObjectVersion, content: ObjectContent) {
+        do {
+            return try readableVersion()
+        } catch let error as S3Error
+            where error.code == .noSuchKey && error.headers.contains(where: { $0.name == "x-amz-delete-marker" })
+        {
+            throw isDeleteMarker
+        }
     }
 }

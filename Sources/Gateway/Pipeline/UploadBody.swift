@@ -112,7 +112,11 @@ package struct PayloadExpectations: Sendable {
     package init(_ request: S3Request, ignoringChecksum: Bool = false) throws(S3Error) {
         if case .literal(let hex) = request.payload { sha256 = hex } else { sha256 = nil }
         if let text = request.header("content-md5") {
-            guard let digest = Base64.decode(text), digest.count == 16 else { throw S3Error(.invalidDigest) }
+            guard let digest = Base64.decode(text), digest.count == 16 else {
+                throw S3Error(
+                    .invalidDigest, "The Content-MD5 you specified was invalid.",
+                    fields: [.init("Content-MD5", String(text.prefix(64)))])
+            }
             contentMD5 = digest
         } else {
             contentMD5 = nil
@@ -157,7 +161,12 @@ package struct PayloadExpectations: Sendable {
     /// Compares what arrived with what was announced. Throws `BadDigest` and its relatives.
     func check(_ digests: ContentDigests, trailers: [(name: String, value: String)]) throws(S3Error) {
         if let contentMD5, digests.md5 != contentMD5 {
-            throw S3Error(.badDigest, "The Content-MD5 you specified did not match what we received.")
+            throw S3Error(
+                .badDigest, "The Content-MD5 you specified did not match what we received.",
+                fields: [
+                    .init("ExpectedDigest", Hex.encode(contentMD5)),
+                    .init("CalculatedDigest", Base64.encode(digests.md5 ?? [])),
+                ])
         }
         if let sha256, let actual = digests.sha256, Hex.encode(actual) != sha256.lowercased() {
             throw S3Error(

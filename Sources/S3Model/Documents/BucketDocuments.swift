@@ -103,7 +103,7 @@ package struct VersioningConfiguration: Sendable, Hashable {
         case nil:
             throw S3Error(
                 .illegalVersioningConfigurationException,
-                "The versioning configuration must have a Status: Enabled or Suspended.")
+                "The Versioning element must be specified: a Status of Enabled or Suspended.")
         case .some(let other):
             throw .malformed("'Status' must be Enabled or Suspended, but it is '\(other.prefix(64))'.")
         }

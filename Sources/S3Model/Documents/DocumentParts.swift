@@ -13,7 +13,7 @@ package enum ListingEncoding: Sendable, Hashable {
     /// `url` or nothing. Throws `InvalidArgument` for any other `encoding-type`.
     package init(query: String?) throws(S3Error) {
         switch query {
-        case nil, "": self = .none
+        case nil: self = .none
         case "url": self = .url
         case .some(let other):
             throw S3Error(.invalidArgument, "Invalid Encoding Method specified in Request")

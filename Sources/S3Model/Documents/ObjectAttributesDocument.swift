@@ -46,8 +46,11 @@ package struct GetObjectAttributesResponse: Sendable {
         XMLWriter.document("GetObjectAttributesResponse", namespace: XMLNamespace.s3) { writer in
             writer.element(ifPresent: "ETag", etag?.rawValue)
             if let checksum {
+                // A composite value comes without the number of parts here.
+                let value = checksum.value.split(separator: "-", maxSplits: 1).first.map(String.init) ?? ""
                 writer.element("Checksum") { writer in
-                    writer.checksum(checksum)
+                    writer.checksum(
+                        ObjectChecksum(algorithm: checksum.algorithm, type: checksum.type, value: value))
                     writer.checksumType(checksum)
                 }
             }

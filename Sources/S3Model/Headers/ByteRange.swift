@@ -59,8 +59,12 @@ package struct ByteRange: Hashable, Sendable {
         }
     }
 
-    /// As ``resolve(size:)`` for the source of UploadPartCopy, all of which must exist. Throws `InvalidArgument`.
+    /// As ``resolve(size:)`` for the source of UploadPartCopy, all of which must exist. Throws `InvalidRequest` when it
+    /// begins past the source's end, `InvalidArgument` when it only ends there.
     package func resolve(copySourceSize size: Int64) throws(S3Error) -> Range<Int64> {
+        if case .closed(let first, _) = extent, first >= size {
+            throw S3Error(.invalidRequest, "The specified copy range is invalid for the source object size")
+        }
         guard case .closed(let first, let last) = extent, last < size else {
             throw S3Error(.invalidArgument, "Range specified is not valid for source object of size: \(size)")
                 .with(field: "ArgumentName", "x-amz-copy-source-range").with(field: "ArgumentValue", text)
