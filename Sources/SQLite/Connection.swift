@@ -2,6 +2,7 @@ import CSQLite
 
 /// One connection to a database file. Not `Sendable`: whoever holds it uses it from one thread at a time (SQLite is
 /// opened without its own mutexes).
+@usableFromInline
 package final class Connection {
     package enum Mode: Sendable {
         /// Creates the file when it is missing.
@@ -56,13 +57,24 @@ package final class Connection {
 
     /// Gives `body` the prepared statement for `sql`, reset and without bindings. Each text is compiled once and kept.
     /// Calls may nest, also with the same text: every level has a statement of its own.
+    ///
+    /// Inlinable, as all generic functions here: they are called for every row, from another module.
+    @inlinable
     package func withStatement<Result>(_ sql: StaticString, _ body: (Statement) throws -> Result) throws -> Result {
-        let statement = try idle[sql.utf8Start]?.popLast() ?? Statement(self, sql: "\(sql)", isPersistent: true)
-        defer {
-            statement.reset()
-            idle[sql.utf8Start, default: []].append(statement)
-        }
+        let statement = try borrowStatement(sql)
+        defer { giveBack(statement, sql) }
         return try body(statement)
+    }
+
+    @usableFromInline
+    func borrowStatement(_ sql: StaticString) throws -> Statement {
+        try idle[sql.utf8Start]?.popLast() ?? Statement(self, sql: "\(sql)", isPersistent: true)
+    }
+
+    @usableFromInline
+    func giveBack(_ statement: Statement, _ sql: StaticString) {
+        statement.reset()
+        idle[sql.utf8Start, default: []].append(statement)
     }
 
     /// Runs a statement that returns no rows, after `bind` has set its parameters.
@@ -74,6 +86,7 @@ package final class Connection {
     }
 
     /// The first row of a query through `row`, `nil` when there is none.
+    @inlinable
     package func first<Result>(
         _ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, row: (Statement) throws -> Result
     ) throws -> Result? {
@@ -84,6 +97,7 @@ package final class Connection {
     }
 
     /// All rows of a query through `row`.
+    @inlinable
     package func all<Result>(
         _ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, row: (Statement) throws -> Result
     ) throws -> [Result] {

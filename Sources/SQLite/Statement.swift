@@ -1,6 +1,7 @@
 import CSQLite
 
 /// A prepared statement. Parameters count from 1, columns from 0, as in SQLite.
+@usableFromInline
 package final class Statement {
     /// Not the `Connection`, which keeps idle statements: the two would keep each other alive.
     private let database: OpaquePointer
@@ -33,6 +34,7 @@ package final class Statement {
     package func rewind() { sqlite3_reset(handle) }
 
     /// Goes to the next row; `false` at the end.
+    @usableFromInline
     package func step() throws(SQLiteError) -> Bool {
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
@@ -111,12 +113,19 @@ package final class Statement {
     }
 
     /// The bytes of a blob or text where SQLite has them; valid only inside `body`. Empty for NULL.
+    @inlinable
     package func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
         -> Result
     {
+        try body(bytes(column))
+    }
+
+    /// Valid until the next step or reset.
+    @usableFromInline
+    func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
         let start = sqlite3_column_blob(handle, column)
         let count = Int(sqlite3_column_bytes(handle, column))
-        return try body(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count))
+        return UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count)
     }
 
     /// A copy of the bytes of a blob.

@@ -3,6 +3,12 @@ package import S3Model
 import Synchronization
 
 extension RegionStore {
+    /// Runs `body` on one snapshot (in SQLite): every read in it sees the same state, for the price of one. Not for
+    /// ``content(of:range:)``, which has to see what has changed since.
+    package func withSnapshot<Result>(_ body: () throws -> Result) throws -> Result {
+        try metadata.read { _ in try body() }
+    }
+
     /// The current version, or the one named. Throws `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`; a current delete
     /// marker is `NoSuchKey` with headers `x-amz-delete-marker: true` and `x-amz-version-id`; a delete marker asked for by
     /// id is returned as it is (the caller answers MethodNotAllowed).

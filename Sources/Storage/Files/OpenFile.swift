@@ -31,7 +31,18 @@ final class OpenFile: Sendable {
         self.path = path
     }
 
-    deinit { _ = close(descriptor) }
+    /// Opens a file for reading if that is possible without waiting for the disk. `nil` says nothing about the file.
+    init?(cached path: String) {
+        #if canImport(Glibc)
+            descriptor = LinuxCalls.openCached(path)
+            self.path = path
+            if descriptor < 0 { return nil }
+        #else
+            return nil
+        #endif
+    }
+
+    deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
     func size() throws -> Int64 {
         var status = stat()

@@ -45,8 +45,16 @@ final class GroupCommitWriter: Sendable {
     private let confined: Confined
     private let queueLimit: Int
     private let checkpointPages: Int
+    private let commits: CommitCount
+    private let beforeCheckpoint: @Sendable () -> Void
 
-    init(_ connection: sending Connection, queueLimit: Int, checkpointPages: Int) {
+    /// Every commit is counted in `commits`. `beforeCheckpoint` lets go of what keeps the log long.
+    init(
+        _ connection: sending Connection, queueLimit: Int, checkpointPages: Int, commits: CommitCount,
+        beforeCheckpoint: @escaping @Sendable () -> Void
+    ) {
+        self.commits = commits
+        self.beforeCheckpoint = beforeCheckpoint
         confined = Confined(connection: connection, nextCheckpoint: checkpointPages)
         self.queueLimit = queueLimit
         self.checkpointPages = checkpointPages
@@ -124,6 +132,8 @@ final class GroupCommitWriter: Sendable {
         do {
             try connection.run("BEGIN IMMEDIATE")
             for request in batch { outcomes.append(try perform(request, on: connection)) }
+            commits.begin()
+            defer { commits.end() }
             try connection.run("COMMIT")
         } catch {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
@@ -162,6 +172,7 @@ final class GroupCommitWriter: Sendable {
         let pages = connection.logPages
         guard pages >= confined.nextCheckpoint else { return }
         // Readers that overlap all the time can keep the log from starting anew; far above the mark, wait for them.
+        beforeCheckpoint()
         let kind: Connection.Checkpoint = pages >= checkpointPages * 16 ? .restart : .passive
         let isWhole = (try? connection.checkpoint(kind)) ?? false
         confined.nextCheckpoint = isWhole ? checkpointPages : pages + max(1, checkpointPages / 4)

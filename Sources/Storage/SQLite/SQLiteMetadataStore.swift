@@ -27,11 +27,14 @@ package final class SQLiteMetadataStore: MetadataStore {
             try SQLiteSchema.identify(connection, path: path)
             try configure(connection, path: path)
             try SQLiteSchema.migrate(connection)
-            let pool = try SQLiteReaderPool(path: path, initial: readers, limit: max(1, readers, maximumReaders))
+            let commits = CommitCount()
+            let pool = try SQLiteReaderPool(
+                path: path, initial: readers, limit: max(1, readers, maximumReaders), commits: commits)
             return SQLiteMetadataStore(
                 readers: pool,
                 writer: GroupCommitWriter(
-                    connection, queueLimit: queueLimit, checkpointPages: checkpointPages))
+                    connection, queueLimit: queueLimit, checkpointPages: checkpointPages, commits: commits,
+                    beforeCheckpoint: { pool.endIdleSnapshots() }))
         } catch let error as SQLiteError {
             throw StorageError(error)
         }

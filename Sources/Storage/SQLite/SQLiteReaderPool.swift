@@ -2,15 +2,20 @@ import SQLite
 
 /// Connections for reading, usable from any thread. A thread that reads inside a read goes on with the connection it
 /// has, so a waiting thread never holds one: waiting always ends.
+///
+/// A connection keeps its snapshot after a read, and the next read goes on with it as long as nothing was committed
+/// since: beginning and ending one costs as much as a read by key, most of it in system calls for locks.
 final class SQLiteReaderPool: Sendable {
     /// One connection.
     ///
-    /// `@unchecked Sendable`: the connection is used only by the thread in `owner`; owner and depth change only under
-    /// the pool's lock.
+    /// `@unchecked Sendable`: connection and snapshot are used only by the thread in `owner`, or under the pool's lock
+    /// while it is idle; owner and depth change only under the pool's lock.
     private final class Reader: @unchecked Sendable {
         let connection: Connection
         var owner: UInt
         var depth = 1
+        /// The commit that the connection's open transaction shows, `nil` when it may be older or there is none.
+        var snapshot: UInt64?
         init(_ connection: sending Connection, owner: UInt) {
             self.connection = connection
             self.owner = owner
@@ -34,12 +39,14 @@ final class SQLiteReaderPool: Sendable {
 
     private let path: String
     private let limit: Int
+    private let commits: CommitCount
     private let state = Monitor(State())
 
-    /// Opens `initial` connections; more follow on demand up to `limit`.
-    init(path: String, initial: Int, limit: Int) throws {
+    /// Opens `initial` connections; more follow on demand up to `limit`. `commits` has to count every commit to the file.
+    init(path: String, initial: Int, limit: Int, commits: CommitCount) throws {
         self.path = path
         self.limit = limit
+        self.commits = commits
         for _ in 0..<initial {
             let reader = try open(owner: 0)
             state.update { $0.idle.append(reader) }
@@ -50,7 +57,7 @@ final class SQLiteReaderPool: Sendable {
         let connection = try Connection(path: path, mode: .readOnly)
         // KiB. A page of a thousand common prefixes stands on up to two thousand pages of 4 KiB: with less memory, going
         // over them once more would find none of them.
-        try connection.pragma("cache_size = -16384")
+        try connection.pragma("cache_size = -32768")
         try connection.pragma("temp_store = MEMORY")
         try connection.pragma("trusted_schema = OFF")
         return Reader(connection, owner: owner)
@@ -58,16 +65,36 @@ final class SQLiteReaderPool: Sendable {
 
     /// Runs `body` on a consistent snapshot.
     func withReader<Result>(_ body: (Connection) throws -> Result) throws -> Result {
-        let reader = try take()
+        let (reader, isNested) = try take()
         defer { giveBack(reader) }
         let connection = reader.connection
-        guard !connection.isInTransaction else { return try body(connection) }
-        try connection.run("BEGIN")
-        defer {
-            // Nothing was written: there is nothing to lose in a failed end, and the connection starts over.
-            try? connection.run("COMMIT")
+        guard !isNested else { return try body(connection) }
+        // Looked at before the transaction begins, so that it is never newer than what the transaction shows.
+        let newest = commits.settled
+        if newest == nil || reader.snapshot != newest {
+            Self.endSnapshot(of: reader)
+            try connection.run("BEGIN")
         }
-        return try body(connection)
+        reader.snapshot = newest
+        do {
+            return try body(connection)
+        } catch {
+            Self.endSnapshot(of: reader)
+            throw error
+        }
+    }
+
+    /// Ends the snapshots of connections that nobody uses, so that a checkpoint need not stop before them.
+    func endIdleSnapshots() {
+        state.update { state in
+            for reader in state.idle { Self.endSnapshot(of: reader) }
+        }
+    }
+
+    private static func endSnapshot(of reader: Reader) {
+        reader.snapshot = nil
+        // Nothing was written: there is nothing to lose in a failed end, and the connection starts over.
+        if reader.connection.isInTransaction { try? reader.connection.run("COMMIT") }
     }
 
     /// Waits until no read is running and closes all connections. Reads from now on throw `StorageError.closed`.
@@ -81,7 +108,7 @@ final class SQLiteReaderPool: Sendable {
         _ = consume last
     }
 
-    private func take() throws -> Reader {
+    private func take() throws -> (Reader, isNested: Bool) {
         let me = currentThreadID()
         let turn = state.wait { state -> Turn? in
             if let reader = state.busy.first(where: { $0.owner == me }) {
@@ -100,7 +127,8 @@ final class SQLiteReaderPool: Sendable {
             return .open
         }
         switch turn {
-        case .use(let reader), .nested(let reader): return reader
+        case .use(let reader): return (reader, false)
+        case .nested(let reader): return (reader, true)
         case .closed: throw StorageError.closed
         case .open:
             let opened = Result { try open(owner: me) }
@@ -108,7 +136,7 @@ final class SQLiteReaderPool: Sendable {
                 state.opening -= 1
                 if case .success(let reader) = opened { state.busy.append(reader) }
             }
-            return try opened.get()
+            return (try opened.get(), false)
         }
     }
 

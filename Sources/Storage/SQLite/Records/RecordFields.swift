@@ -142,17 +142,15 @@ extension RecordReader {
     mutating func metadata() throws(RecordError) -> ObjectMetadata {
         var metadata = ObjectMetadata()
         let present = try byte()
-        let headers: [WritableKeyPath<ObjectMetadata, String?>] = [
-            \.contentType, \.cacheControl, \.contentDisposition, \.contentEncoding, \.contentLanguage, \.expires,
-            \.websiteRedirectLocation, \.storageClass,
-        ]
-        if present == 1 {
-            metadata.contentType = try text()
-        } else {
-            for (bit, header) in headers.enumerated() where present & 1 << UInt8(bit) != 0 {
-                metadata[keyPath: header] = try text()
-            }
-        }
+        func header(_ bit: UInt8) throws(RecordError) -> String? { present & 1 << bit != 0 ? try text() : nil }
+        metadata.contentType = try header(0)
+        metadata.cacheControl = try header(1)
+        metadata.contentDisposition = try header(2)
+        metadata.contentEncoding = try header(3)
+        metadata.contentLanguage = try header(4)
+        metadata.expires = try header(5)
+        metadata.websiteRedirectLocation = try header(6)
+        metadata.storageClass = try header(7)
         metadata.user = try list { (reader) throws(RecordError) in
             UserMetadata(name: try reader.text(), value: try reader.text())
         }
