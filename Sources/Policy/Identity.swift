@@ -7,16 +7,15 @@ package struct Identity: Sendable, Hashable {
     /// `nil` for the account's root.
     package let userName: String?
 
+    package let arn: String
+
     package init(owner: Owner, userName: String?) {
         self.owner = owner
         self.userName = userName
+        arn = userName.map { "arn:aws:iam::\(owner.account):user/\($0)" } ?? "arn:aws:iam::\(owner.account):root"
     }
 
     package var account: AccountID { owner.account }
-
-    package var arn: String {
-        userName.map { "arn:aws:iam::\(account):user/\($0)" } ?? "arn:aws:iam::\(account):root"
-    }
 }
 
 /// The caller of a request after its signature was looked at.

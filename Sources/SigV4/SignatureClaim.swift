@@ -26,6 +26,10 @@ struct SignatureClaim {
 
 extension SignatureClaim {
     static let maximumLifetime: Int64 = 604_800
+    private static let queryNames = [
+        "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires",
+        "X-Amz-Region-Set", "X-Amz-Security-Token", "X-Amz-Content-Sha256",
+    ]
 
     /// From the value of `Authorization` behind the algorithm's name.
     init(
@@ -56,14 +60,13 @@ extension SignatureClaim {
 
     /// From the query string.
     init(query parts: RequestParts) throws(S3Error) {
-        let names = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders"]
-        for name in names + ["X-Amz-Expires", "X-Amz-Region-Set", "X-Amz-Security-Token", "X-Amz-Content-Sha256"]
-        where parts.queryCount(name) > 1 {
+        for name in Self.queryNames where parts.queryCount(name) > 1 {
             throw SignatureFault.malformed("\(name) is there more than once.", isPresigned: true)
         }
-        guard let algorithmName = parts.queryValue(names[0]), let credential = parts.queryValue(names[1]),
-            let signature = parts.queryValue(names[2]), let date = parts.queryValue(names[3]),
-            let signedHeaders = parts.queryValue(names[4]), let expires = parts.queryValue("X-Amz-Expires")
+        guard let algorithmName = parts.queryValue("X-Amz-Algorithm"),
+            let credential = parts.queryValue("X-Amz-Credential"),
+            let signature = parts.queryValue("X-Amz-Signature"), let date = parts.queryValue("X-Amz-Date"),
+            let signedHeaders = parts.queryValue("X-Amz-SignedHeaders"), let expires = parts.queryValue("X-Amz-Expires")
         else {
             throw SignatureFault.malformed(
                 "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "

@@ -100,7 +100,7 @@ extension SignatureVerifier {
     ) throws(S3Error) -> VerifiedSignature {
         try claim.checkTime(now: now)
         let secret = try secret(of: claim.accessKeyID)
-        let key = try key(for: claim, secret: secret)
+        let (key, isCached) = try key(for: claim, secret: secret)
         let (payload, payloadHash) = try payload(of: parts, claim, bodySHA256: bodySHA256)
         let canonical = try CanonicalRequest(
             parts, signedHeaders: claim.signedHeaders, payloadHash: payloadHash,
@@ -114,21 +114,25 @@ extension SignatureVerifier {
             if isValid || canonical.isRawPathEncoded { break }
         }
         guard isValid else { throw mismatch(claim, canonical) }
-        if case .symmetric(let key) = key {
+        if !isCached, case .symmetric(let key) = key {
             keys.insert(key, credential: claim.credential.text, secret: secret)
         }
         return result(claim, parts, payload: payload, key: key)
     }
 
-    private func key(for claim: SignatureClaim, secret: SigningSecret) throws(S3Error) -> VerificationKey {
+    private func key(
+        for claim: SignatureClaim, secret: SigningSecret
+    ) throws(S3Error) -> (VerificationKey, isCached: Bool) {
         guard let region = claim.region else {
             guard let key = keys.publicKey(of: secret) else { throw S3Error(.internalError) }
-            return .elliptic(key)
+            return (.elliptic(key), true)
         }
-        if let key = keys.symmetricKey(credential: claim.credential.text, secret: secret) { return .symmetric(key) }
+        if let key = keys.symmetricKey(credential: claim.credential.text, secret: secret) {
+            return (.symmetric(key), true)
+        }
         let key = SigningKeys.v4(
             secret: secret.secretAccessKey, date: claim.date, region: region, service: claim.service)
-        return .symmetric(key)
+        return (.symmetric(key), false)
     }
 
     /// The payload's mode and the text that stands for it in the canonical request.

@@ -12,11 +12,14 @@ extension ObjectOperations {
     }
 
     private func read(_ target: BucketRequest, withBytes: Bool) throws -> S3Response {
-        let (version, content) = try target.readableVersion()
-        try Self.checkConditions(target, version, content)
-        let selection = try Self.select(target, content)
+        let (version, content, selection, inline) = try target.store.withSnapshot {
+            let (version, content) = try target.readableVersion()
+            try Self.checkConditions(target, version, content)
+            let selection = try Self.select(target, content)
+            return (version, content, selection, withBytes ? try target.store.inlineContent(of: version) : nil)
+        }
         let bytes: ObjectAnswer.Bytes =
-            withBytes ? try Self.bytes(of: version, selection.range, in: target.store) : .none
+            withBytes ? try Self.bytes(of: version, inline, selection.range, in: target.store) : .none
         var facts: [S3Response.Fact] = []
         if target.bucket.versioning != .unversioned { facts.append(.versionID(version.versionID)) }
         return S3Response(
@@ -29,9 +32,9 @@ extension ObjectOperations {
     }
 
     private static func bytes(
-        of version: ObjectVersion, _ range: Range<Int64>, in store: RegionStore
+        of version: ObjectVersion, _ inline: ByteBuffer?, _ range: Range<Int64>, in store: RegionStore
     ) throws -> ObjectAnswer.Bytes {
-        guard let whole = try store.inlineContent(of: version) else {
+        guard let whole = inline else {
             return .source(try store.content(of: version, range: range))
         }
         guard

@@ -132,7 +132,8 @@ enum ResponseOverrides {
     static func parse(_ query: QueryItems) throws(S3Error) -> [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []
         for item in query.items {
-            guard let name = names[item.name], let value = item.value else { continue }
+            guard item.name.utf8.starts(with: "response-".utf8), let name = names[item.name], let value = item.value
+            else { continue }
             guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
                 throw .invalidArgument(
                     "A header value must not have control characters.", name: item.name, value: value)

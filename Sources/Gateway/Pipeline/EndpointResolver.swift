@@ -19,10 +19,13 @@ package enum Endpoint: Sendable, Hashable {
 package struct EndpointResolver: Sendable {
     /// Own base domains beside `amazonaws.com`, lower case, longest first.
     private let domains: [String]
+    /// The same with the dot that stands before them in longer names.
+    private let domainSuffixes: [String]
 
     package init(ownDomains: [String]) {
         let all = ownDomains.map { $0.lowercased() } + ["s3.localhost", "localhost"]
         domains = Array(Set(all)).sorted { $0.utf8.count != $1.utf8.count ? $0.utf8.count > $1.utf8.count : $0 < $1 }
+        domainSuffixes = domains.map { "." + $0 }
     }
 
     /// Throws `InvalidURI` when the path is not percent-encoded UTF-8.
@@ -65,7 +68,8 @@ package struct EndpointResolver: Sendable {
         if host.hasPrefix("[") {
             return String(host.dropFirst().prefix { $0 != "]" })
         }
-        return String(host.prefix { $0 != ":" }).lowercased()
+        let end = host.utf8.firstIndex(of: UInt8(ascii: ":")) ?? host.endIndex
+        return host[..<end].lowercased()
     }
 }
 
@@ -85,9 +89,9 @@ extension EndpointResolver {
     /// works without being configured.
     func parse(host: String) -> HostForm {
         if let rest = Self.remove(suffix: ".amazonaws.com", of: host), let form = Self.awsForm(rest) { return form }
-        for domain in domains {
+        for (domain, suffix) in zip(domains, domainSuffixes) {
             if host == domain { return .pathStyle(region: nil) }
-            guard let rest = Self.remove(suffix: "." + domain, of: host) else { continue }
+            guard let rest = Self.remove(suffix: suffix, of: host) else { continue }
             if let form = Self.awsForm(rest) { return form }
             return .bucket(label: rest, region: nil)
         }
@@ -143,7 +147,8 @@ extension EndpointResolver {
     }
 
     private static func remove(suffix: String, of text: String) -> String? {
-        text.hasSuffix(suffix) && text.utf8.count > suffix.utf8.count ? String(text.dropLast(suffix.count)) : nil
+        text.hasSuffix(suffix) && text.utf8.count > suffix.utf8.count
+            ? String(text.utf8.dropLast(suffix.utf8.count)) : nil
     }
 
     private static func remove(prefix: String, of text: String) -> String? {

@@ -23,8 +23,9 @@ package struct OperationCall: Sendable {
         case .service, .console: level = .service
         case .bucket(_, let key, _), .accessPoint(_, _, let key): level = key == nil ? .bucket : .object
         }
+        let deciding = query.withoutSignature
         operation = try S3Operation.resolve(
-            method: method, level: level, query: { query[$0] }, header: { headers.first(name: $0) })
+            method: method, level: level, query: { deciding[$0] }, header: { headers.first(name: $0) })
         controlParameter = nil
     }
 }

@@ -74,8 +74,10 @@ package struct RequestPipeline: HTTPResponder {
     }
 
     private func newTrace(method: String) -> RequestTrace {
+        // One draw for both halves: it is a system call, and nobody has to be unable to guess a request's id.
+        let random = random.next()
         var trace = RequestTrace(
-            id: RequestID(random.next(), random.next()), startedNanoseconds: time.monotonicNanoseconds())
+            id: RequestID(random, random &* 0x9E37_79B9_7F4A_7C15), startedNanoseconds: time.monotonicNanoseconds())
         trace.method = method
         return trace
     }

@@ -10,29 +10,34 @@ package struct RequestTarget: Sendable, Hashable {
 
     /// Throws `InvalidURI` for anything that is not a path we can decode.
     package init(parsing target: String) throws(S3Error) {
+        // By bytes throughout: a presigned target has hundreds of characters.
         var rest = Substring(target)
-        if let scheme = ["http://", "https://"].first(where: { rest.lowercasedHasPrefix($0) }) {
-            rest = rest.dropFirst(scheme.utf8.count)
-            let slash = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        if target.utf8.first != UInt8(ascii: "/"),
+            let scheme = ["http://", "https://"].first(where: { rest.lowercasedHasPrefix($0) })
+        {
+            rest = rest[rest.utf8.index(rest.startIndex, offsetBy: scheme.utf8.count)...]
+            let slash = rest.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.endIndex
             authority = String(rest[..<slash])
             rest = rest[slash...]
         } else {
             authority = nil
         }
-        let question = rest.firstIndex(of: "?")
+        let question = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
         var path = String(rest[..<(question ?? rest.endIndex)])
         if path.isEmpty { path = "/" }
         guard path.utf8.first == UInt8(ascii: "/") else {
             throw S3Error(.invalidURI, "The request target must start with '/', but it is '\(target.prefix(128))'.")
         }
         rawPath = path
-        query = try QueryItems(parsing: question.map { rest[rest.index(after: $0)...] } ?? "")
+        query = try QueryItems(parsing: question.map { rest[rest.utf8.index(after: $0)...] } ?? "")
     }
 }
 
 extension Substring {
     fileprivate func lowercasedHasPrefix(_ prefix: String) -> Bool {
-        self.prefix(prefix.utf8.count).lowercased() == prefix
+        utf8.prefix(prefix.utf8.count).elementsEqual(prefix.utf8) {
+            $0 == $1 || ($1 >= UInt8(ascii: "a") && $0 | 0x20 == $1)
+        }
     }
 }
 
@@ -71,6 +76,14 @@ package struct QueryItems: Sendable, Hashable {
 
     /// Only `versionId`, or nothing.
     init(version: String?) { items = version.map { [Item(name: "versionId", value: $0)] } ?? [] }
+
+    private init(items: [Item]) { self.items = items }
+
+    /// Without the parameters of SigV4 (`X-Amz-…`), which name no operation: what is left is mostly empty, and finding
+    /// the operation looks for forty names in it.
+    var withoutSignature: QueryItems {
+        QueryItems(items: items.filter { !$0.name.utf8.starts(with: "X-Amz-".utf8) })
+    }
 
     /// The first value of `name`: empty when it has no `=`, `nil` when it is not there.
     package subscript(name: String) -> String? {

@@ -3,21 +3,31 @@
 package enum PercentEncoding {
     /// `nil` when an escape is not `%` and two hexadecimal digits, or when the result is not UTF-8. `+` stays `+`.
     package static func decode(_ bytes: some Collection<UInt8>) -> String? {
+        // One call through the collection and not several per byte: callers in other modules do not get this function
+        // specialised for their type.
+        let result = bytes.withContiguousStorageIfAvailable { decode(contiguous: $0) }
+        return result ?? Array(bytes).withUnsafeBufferPointer { decode(contiguous: $0) }
+    }
+
+    private static func decode(contiguous bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 >= 0x80 }) else {
+            return String(decoding: bytes, as: UTF8.self)
+        }
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
-        var index = bytes.startIndex
-        while index != bytes.endIndex {
+        var index = 0
+        while index < bytes.count {
             let byte = bytes[index]
-            bytes.formIndex(after: &index)
+            index += 1
             guard byte == UInt8(ascii: "%") else {
                 out.append(byte)
                 continue
             }
-            guard index != bytes.endIndex, let high = Hex.value(of: bytes[index]) else { return nil }
-            bytes.formIndex(after: &index)
-            guard index != bytes.endIndex, let low = Hex.value(of: bytes[index]) else { return nil }
-            bytes.formIndex(after: &index)
+            guard index + 1 < bytes.count, let high = Hex.value(of: bytes[index]),
+                let low = Hex.value(of: bytes[index + 1])
+            else { return nil }
             out.append(high << 4 | low)
+            index += 2
         }
         return String(validating: out, as: UTF8.self)
     }

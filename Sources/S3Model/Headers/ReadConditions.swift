@@ -63,10 +63,12 @@ package struct ReadConditions: Hashable, Sendable {
     /// `header` gives a header's value by its lower-case name. Dates that cannot be read are ignored.
     package init(_ source: Source = .request, header: (String) -> String?) {
         self.source = source
-        match = header("\(source.prefix)if-match").map(ETags.init)
-        noneMatch = header("\(source.prefix)if-none-match").map(ETags.init)
-        modifiedSince = header("\(source.prefix)if-modified-since").flatMap(Timestamp.init(httpDate:))
-        unmodifiedSince = header("\(source.prefix)if-unmodified-since").flatMap(Timestamp.init(httpDate:))
+        // No name is put together for plain requests, of which hardly any has conditions.
+        func value(_ name: String) -> String? { header(source == .request ? name : source.prefix + name) }
+        match = value("if-match").map(ETags.init)
+        noneMatch = value("if-none-match").map(ETags.init)
+        modifiedSince = value("if-modified-since").flatMap(Timestamp.init(httpDate:))
+        unmodifiedSince = value("if-unmodified-since").flatMap(Timestamp.init(httpDate:))
     }
 
     /// Whether there is nothing to check.

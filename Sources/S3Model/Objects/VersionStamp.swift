@@ -42,6 +42,11 @@ package struct VersionStamp: Hashable, Comparable, Sendable {
         return out
     }
 
+    package init?(bytes: [UInt8]) {
+        guard let stamp = bytes.withUnsafeBytes({ VersionStamp(bytes: $0) }) else { return nil }
+        self = stamp
+    }
+
     /// Takes raw memory and nothing general: every row of a listing comes through here.
     package init?(bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
