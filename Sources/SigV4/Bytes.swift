@@ -41,7 +41,8 @@ extension [UInt8] {
     }
 
     /// `%` and two upper-case digits for everything but the unreserved bytes.
-    mutating func appendURIEncoded(_ bytes: some Sequence<UInt8>) {
+    mutating func appendURIEncoded(_ bytes: some Collection<UInt8>) {
+        if bytes.allSatisfy(\.isUnreserved) { return append(contentsOf: bytes) }
         for byte in bytes { appendURIEncoded(byte) }
     }
 
@@ -92,7 +93,13 @@ extension ArraySlice<UInt8> {
         return slice
     }
 
-    func equals(_ text: String) -> Bool { elementsEqual(text.utf8) }
+    func equals(_ text: String) -> Bool {
+        guard count == text.utf8.count else { return false }
+        let isEqual = withUnsafeBufferPointer { bytes in
+            text.utf8.withContiguousStorageIfAvailable { bytes.elementsEqual($0) }
+        }
+        return isEqual ?? elementsEqual(text.utf8)
+    }
 
     var text: String { String(decoding: self, as: UTF8.self) }
 

@@ -132,7 +132,7 @@ extension SignatureVerifier {
         }
         let key = SigningKeys.v4(
             secret: secret.secretAccessKey, date: claim.date, region: region, service: claim.service)
-        return (.symmetric(key), false)
+        return (.symmetric(PreparedHMAC(key)), false)
     }
 
     /// The payload's mode and the text that stands for it in the canonical request.
@@ -181,7 +181,7 @@ extension SignatureVerifier {
 
 /// A key that checks signatures: the shared one of SigV4 or the public one of SigV4A.
 enum VerificationKey: Sendable {
-    case symmetric(SymmetricKey)
+    case symmetric(PreparedHMAC)
     case elliptic(P256.Signing.PublicKey)
 
     /// `signature` is lower-case hex: 32 bytes of HMAC, or an ECDSA signature in DER of at most 72.
@@ -190,7 +190,7 @@ enum VerificationKey: Sendable {
         case .symmetric(let key):
             var expected: [UInt8] = []
             expected.reserveCapacity(64)
-            expected.appendHex(HMAC<SHA256>.authenticationCode(for: text, using: key))
+            expected.appendHex(key.code(for: text))
             return isEqualInConstantTime(expected, signature)
         case .elliptic(let key):
             guard signature.count <= 144, let bytes = signature.bytesOfLowercaseHex,

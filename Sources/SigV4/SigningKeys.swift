@@ -51,11 +51,11 @@ final class SigningKeyCache: Sendable {
     }
 
     /// By credential (access key, date, region, service) for SigV4.
-    private let symmetric = Mutex(GenerationCache<String, Entry<SymmetricKey>>(capacity: 1024))
+    private let symmetric = Mutex(GenerationCache<String, Entry<PreparedHMAC>>(capacity: 1024))
     /// By access key for SigV4A.
     private let elliptic = Mutex(GenerationCache<String, Entry<P256.Signing.PublicKey>>(capacity: 1024))
 
-    func symmetricKey(credential: String, secret: SigningSecret) -> SymmetricKey? {
+    func symmetricKey(credential: String, secret: SigningSecret) -> PreparedHMAC? {
         guard let entry = symmetric.withLock({ $0[credential] }), entry.secret == secret.secretAccessKey else {
             return nil
         }
@@ -63,7 +63,7 @@ final class SigningKeyCache: Sendable {
     }
 
     /// Called after a signature was found valid only, so that nobody can fill the cache with scopes made up at will.
-    func insert(_ key: SymmetricKey, credential: String, secret: SigningSecret) {
+    func insert(_ key: PreparedHMAC, credential: String, secret: SigningSecret) {
         symmetric.withLock { $0[credential] = Entry(secret: secret.secretAccessKey, key: key) }
     }
 

@@ -9,17 +9,25 @@ package enum PercentEncoding {
         return result ?? Array(bytes).withUnsafeBufferPointer { decode(contiguous: $0) }
     }
 
+    /// The same for the pieces of a target, which are always contiguous, without going through a witness.
+    package static func decode(_ bytes: Substring.UTF8View) -> String? {
+        bytes.withContiguousStorageIfAvailable { decode(contiguous: $0) }
+            ?? Array(bytes).withUnsafeBufferPointer { decode(contiguous: $0) }
+    }
+
     private static func decode(contiguous bytes: UnsafeBufferPointer<UInt8>) -> String? {
         guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 >= 0x80 }) else {
             return String(decoding: bytes, as: UTF8.self)
         }
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
+        var isASCII = true
         var index = 0
         while index < bytes.count {
             let byte = bytes[index]
             index += 1
             guard byte == UInt8(ascii: "%") else {
+                isASCII = isASCII && byte < 0x80
                 out.append(byte)
                 continue
             }
@@ -27,9 +35,10 @@ package enum PercentEncoding {
                 let low = Hex.value(of: bytes[index + 1])
             else { return nil }
             out.append(high << 4 | low)
+            isASCII = isASCII && high < 8
             index += 2
         }
-        return String(validating: out, as: UTF8.self)
+        return isASCII ? String(decoding: out, as: UTF8.self) : String(validating: out, as: UTF8.self)
     }
 
     /// Escapes every byte but the unreserved ones, and `/` too unless `keepingSlash`.
