@@ -39,8 +39,9 @@ struct ControlFeedTests {
         let bytes = try document.encoded()
         #expect(bytes.first == 1)
         #expect(try ControlFeedDocument.decode(bytes) == document)
-        for bad in [[], [2] + bytes.dropFirst(), Array(bytes.dropLast()), [1], Array("HTTP".utf8)] {
-            #expect(throws: ControlValue.Unreadable.self) { try ControlFeedDocument.decode(bad) }
+        let damaged: [[UInt8]] = [[], [2] + bytes.dropFirst(), Array(bytes.dropLast()), [1], Array("HTTP".utf8)]
+        for bad in damaged {
+            #expect(throws: ControlValue.Unreadable.self) { _ = try ControlFeedDocument.decode(bad) }
         }
     }
 
