@@ -229,7 +229,7 @@ struct HTTPLifetimeTests {
             let idle = try await RawClient.connect(port)
             try await idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try await idle.response().body == "done")
-            let busy = try await RawClient.connect(port)
+            let needed = try await RawClient.connect(port)
             try await busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
             await started.wait()
             async let down: Void = front.shutdown(grace: .seconds(30))
@@ -276,8 +276,8 @@ struct HTTPLifetimeTests {
     }
 
     @Test func anOptionalAddressMayBeMissing() async throws {
-        // Set aside for documentation (RFC 5737), so no machine has it.
-        let missing = ListenAddress(host: "192.0.2.1", port: 0)
+        // Reserved (RFC 1112), so no machine has it.
+        let missing = ListenAddress(host: "240.0.0.1", port: 0)
         func start(_ addresses: [ListenAddress]) async throws -> [ListenAddress] {
             var configuration = HTTPFrontConfiguration(addresses: addresses)
             configuration.optionalAddresses = [missing]
@@ -292,8 +292,8 @@ struct HTTPLifetimeTests {
         }
         #expect(try await start([.ephemeral, missing]) == [missing])
         await #expect(throws: HTTPFrontError.addressMissing(missing)) { try await start([missing]) }
-        let busy = ListenAddress(host: "192.0.2.2", port: 0)
-        await #expect(throws: HTTPFrontError.addressMissing(busy)) { try await start([.ephemeral, busy]) }
+        let busy = ListenAddress(host: "240.0.0.2", port: 0)
+        await #expect(throws: HTTPFrontError.addressMissing(needed)) { try await start([.ephemeral, needed]) }
     }
 
     @Test(arguments: [

@@ -197,7 +197,7 @@ struct ForwarderTests {
             step
         } body: { _, address in
             var limits = UpstreamLimits()
-            limits.stall = .milliseconds(50)
+            if case .silence = step { limits.stall = .milliseconds(50) }
             limits.sweep = .milliseconds(20)
             try await Self.withEdge(to: address, limits: limits) { port in
                 let client = try await RawClient.connect(port)
