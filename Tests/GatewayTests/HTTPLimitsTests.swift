@@ -229,7 +229,7 @@ struct HTTPLifetimeTests {
             let idle = try await RawClient.connect(port)
             try await idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try await idle.response().body == "done")
-            let needed = try await RawClient.connect(port)
+            let busy = try await RawClient.connect(port)
             try await busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
             await started.wait()
             async let down: Void = front.shutdown(grace: .seconds(30))
@@ -292,7 +292,7 @@ struct HTTPLifetimeTests {
         }
         #expect(try await start([.ephemeral, missing]) == [missing])
         await #expect(throws: HTTPFrontError.addressMissing(missing)) { try await start([missing]) }
-        let busy = ListenAddress(host: "240.0.0.2", port: 0)
+        let needed = ListenAddress(host: "240.0.0.2", port: 0)
         await #expect(throws: HTTPFrontError.addressMissing(needed)) { try await start([.ephemeral, needed]) }
     }
 
