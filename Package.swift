@@ -56,8 +56,10 @@ let sources: [Target] = [
         ] + nio("NIOCore", "NIOPosix", "NIOHTTP1", "NIOTLS", "NIOConcurrencyHelpers")),
     .target(
         name: "Console",
-        dependencies: ["S3Model", "Storage", "Cluster", "AccessPoints", "Replication", "Telemetry", "Gateway"]
-            + nio("NIOCore", "NIOHTTP1")),
+        dependencies: [
+            "S3Model", "Environment", "Storage", "Cluster", "AccessPoints", "Replication", "Telemetry", "Gateway",
+            logging,
+        ] + nio("NIOCore", "NIOHTTP1")),
     // L4
     .executableTarget(
         name: "meridian",

@@ -57,6 +57,25 @@ extension AccessPointRegistry {
         }
     }
 
+    /// Sets how reads through the point treat what is still on its way. In force here when it returns. Throws
+    /// `NoSuchMultiRegionAccessPoint`, `OperationAborted` when the point changes meanwhile.
+    package func setReads(
+        _ reference: String, account: AccountID, mode: ReadThroughMode
+    ) async throws(S3Error) -> AccessPoint {
+        let (record, revision) = try await stored(reference, account: account)
+        let point = record.accessPoint
+        guard point.status == .ready else { throw Self.notReady(point) }
+        var transaction = ControlTransaction()
+        transaction.expectations = [.unchanged(key: ControlKeys.point(point.name, account), revision: revision)]
+        let value = try await ask { try ReadsRecord(mode: mode).encoded() }
+        transaction.writes = [.put(key: ControlKeys.reads(point.alias), value: value)]
+        guard try await commit(transaction) != nil else {
+            throw S3Error(.operationAborted, "The access point \(point.name) is being changed. Try again.")
+        }
+        await refreshTable()
+        return point
+    }
+
     /// What was committed stays committed when this read fails; the table then follows with its watch.
     func refreshTable() async {
         do { try await table.refresh() } catch {

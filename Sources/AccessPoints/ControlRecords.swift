@@ -5,6 +5,7 @@ import S3Model
 //
 //   mrap/table/point/ACCOUNT/NAME    PointRecord     } one prefix, so that a routing table reads
 //   mrap/table/routes/ALIAS-LABEL    RoutesRecord    } points and routes at one revision
+//   mrap/table/reads/ALIAS-LABEL     ReadsRecord     } where it is not the default
 //   mrap/alias/ALIAS-LABEL           AliasRecord     for ever: an alias is never used twice
 //   mrap/account/ACCOUNT             touched by every create, so that the limit per account holds
 //   mrap/request/ACCOUNT/TOKEN       RequestRecord   what describe answers from
@@ -14,12 +15,14 @@ enum ControlKeys {
     static let table = "mrap/table/"
     static let points = "mrap/table/point/"
     static let routes = "mrap/table/routes/"
+    static let reads = "mrap/table/reads/"
     static let requests = "mrap/request/"
     static let pending = "mrap/pending/"
 
     static func points(_ account: AccountID) -> String { "\(points)\(account)/" }
     static func point(_ name: AccessPointName, _ account: AccountID) -> String { points(account) + name.rawValue }
     static func routes(_ alias: AccessPointAlias) -> String { routes + alias.label }
+    static func reads(_ alias: AccessPointAlias) -> String { reads + alias.label }
     static func alias(_ label: String) -> String { "mrap/alias/" + label }
     static func account(_ account: AccountID) -> String { "mrap/account/\(account)" }
     static func request(_ token: String, _ account: AccountID) -> String { "\(requests)\(account)/\(token)" }
@@ -116,6 +119,11 @@ struct RoutesRecord: ControlRecordValue {
                 }
             })
     }
+}
+
+struct ReadsRecord: ControlRecordValue {
+    static let version: UInt8 = 1
+    var mode: ReadThroughMode
 }
 
 struct AliasRecord: ControlRecordValue {

@@ -124,6 +124,7 @@ struct OperationStep: Sendable {
             transaction.writes += [
                 .delete(key: ControlKeys.point(record.name, record.account)),
                 .delete(key: ControlKeys.routes(record.alias)),
+                .delete(key: ControlKeys.reads(record.alias)),
                 .put(key: ControlKeys.alias(record.alias.label), value: try tombstone.encoded()),
             ]
         }

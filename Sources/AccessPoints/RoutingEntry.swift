@@ -36,8 +36,11 @@ package final class RoutingEntry: Sendable {
     package let routes: Routes
     package let members: [Member]
     package let mode: DialMode
+    /// How reads treat what is still on its way to the region that serves them.
+    package let reads: ReadThroughMode
 
-    package init(accessPoint: AccessPoint, routes: Routes) {
+    package init(accessPoint: AccessPoint, routes: Routes, reads: ReadThroughMode = .readThrough) {
+        self.reads = reads
         self.accessPoint = accessPoint
         self.routes = routes
         members = accessPoint.regions.map { member in

@@ -16,6 +16,7 @@ package final class RoutingTable: Sendable {
         let entry: RoutingEntry
         let pointRevision: Int64
         let routesRevision: Int64
+        let readsRevision: Int64
     }
 
     private struct Snapshot {
@@ -88,12 +89,11 @@ package final class RoutingTable: Sendable {
         let known = published.withLock { $0 }
         guard snapshot.revision > known.revision else { return }
         var fresh = Snapshot(revision: snapshot.revision)
-        var routes: [String: ControlRecord] = [:]
-        for record in snapshot.records where record.key.utf8.starts(with: ControlKeys.routes.utf8) {
-            routes[String(record.key.dropFirst(ControlKeys.routes.count))] = record
-        }
+        let routes = Self.byLabel(snapshot, below: ControlKeys.routes)
+        let reads = Self.byLabel(snapshot, below: ControlKeys.reads)
         for record in snapshot.records where record.key.utf8.starts(with: ControlKeys.points.utf8) {
-            guard let (point, cached) = read(record, routes: routes, known: known.cached[record.key]) else { continue }
+            let cached = known.cached[record.key]
+            guard let (point, cached) = read(record, routes: routes, reads: reads, known: cached) else { continue }
             for member in point.regions { fresh.byBucket[member.bucket, default: []].append(point) }
             guard let cached, point.status == .ready else { continue }
             fresh.cached[record.key] = cached
@@ -103,22 +103,37 @@ package final class RoutingTable: Sendable {
         published.withLock { if fresh.revision > $0.revision { $0 = fresh } }
     }
 
+    private static func byLabel(_ snapshot: ControlSnapshot, below prefix: String) -> [String: ControlRecord] {
+        var found: [String: ControlRecord] = [:]
+        for record in snapshot.records where record.key.utf8.starts(with: prefix.utf8) {
+            found[String(record.key.dropFirst(prefix.count))] = record
+        }
+        return found
+    }
+
     /// A point and its entry; taken over where neither record changed. An unreadable record, which a newer version wrote,
     /// leaves what was known in force.
-    private func read(_ record: ControlRecord, routes: [String: ControlRecord], known: CachedEntry?)
-        -> (AccessPoint, CachedEntry?)?
-    {
+    private func read(
+        _ record: ControlRecord, routes: [String: ControlRecord], reads: [String: ControlRecord], known: CachedEntry?
+    ) -> (AccessPoint, CachedEntry?)? {
         do {
             if let known, known.pointRevision == record.revision,
-                let route = routes[known.entry.accessPoint.alias.label], route.revision == known.routesRevision
+                let route = routes[known.entry.accessPoint.alias.label], route.revision == known.routesRevision,
+                reads[known.entry.accessPoint.alias.label]?.revision ?? 0 == known.readsRevision
             {
                 return (known.entry.accessPoint, known)
             }
             let point = try PointRecord.decode(record.value).accessPoint
             guard let route = routes[point.alias.label] else { return (point, nil) }
-            let entry = RoutingEntry(accessPoint: point, routes: try RoutesRecord.decode(route.value).routes)
+            let setting = reads[point.alias.label]
+            let entry = RoutingEntry(
+                accessPoint: point, routes: try RoutesRecord.decode(route.value).routes,
+                reads: try setting.map { try ReadsRecord.decode($0.value).mode } ?? .readThrough)
             return (
-                point, CachedEntry(entry: entry, pointRevision: record.revision, routesRevision: route.revision)
+                point,
+                CachedEntry(
+                    entry: entry, pointRevision: record.revision, routesRevision: route.revision,
+                    readsRevision: setting?.revision ?? 0)
             )
         } catch {
             log.error("unreadable access point record", metadata: ["key": "\(record.key)", "error": "\(error)"])

@@ -24,7 +24,7 @@ package enum PayloadMode: Sendable, Hashable {
 extension PayloadMode {
     static let unsignedName = "UNSIGNED-PAYLOAD"
     static let streamingUnsignedTrailerName = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-    static let emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    package static let emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
     /// Reads the header's value. `algorithm` is the request's signature, `nil` for anonymous ones: signed chunks need a
     /// signature of the same kind to start from.

@@ -66,6 +66,9 @@ package protocol MetadataReader {
     /// How many entries of any destination this version still has.
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
 
+    /// Up to `limit` pieces of work on one key that are waiting or have failed (then with the id 0), in no
+    /// particular order.
+    func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry]
     /// Entries of one rule, oldest first.
     func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry]
 

@@ -1,4 +1,5 @@
 package import S3Model
+import Synchronization
 
 extension RegionStore {
     /// Without a version id: makes a delete marker, or in an unversioned bucket removes the object. With one: removes
@@ -51,7 +52,10 @@ extension RegionStore {
         }
         if let id = target.version {
             let found = try exactVersion(key, id, in: bucket, transaction)
-            if let found { try transaction.delete(version: found, bucket: bucket.id) }
+            if let found {
+                if found.stamp.region != region.stampID { erasedReplicas.withLock { $0.insert(found.stamp) } }
+                try transaction.delete(version: found, bucket: bucket.id)
+            }
             return (DeleteOutcome(versionID: id, isDeleteMarker: found?.isDeleteMarker ?? false), false)
         }
         if bucket.versioning != .enabled { try removeNullVersion(key, in: bucket, transaction) }

@@ -24,6 +24,8 @@ package final class RegionStore: Sendable {
     let snapshot = Mutex(BucketSnapshot())
     /// Blobs that readers have open, so that their files stay until the last byte is read.
     let leases = BlobLeases()
+    /// Replicas that were removed here for good lately, for ``wasErased(_:)``.
+    let erasedReplicas = Mutex(RecentStamps())
     /// Blobs that could not be given back when their request failed.
     let doubtful = Mutex(DoubtfulBlobs())
 

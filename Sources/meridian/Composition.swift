@@ -34,9 +34,14 @@ enum Composition {
         let feed = ControlFeed(prefix: RoutingTable.controlPrefix, store: installation.control, time: time)
         let pages = RouteFeedResponder(
             feed: feed, key: edgeKey, time: time, otherwise: ConsoleResponder(source: status, metrics: metrics))
+        let limits = BandwidthLimits(
+            control: installation.control, services: installation.replication, time: time, log: logger)
+        let admin = ReplicationAdmin(
+            stores: installation.stores, services: installation.replication, directory: installation.directory,
+            table: installation.table, registry: installation.registry, limits: limits, time: time)
         let pipeline = gateway(
             configuration, credentials: credentials, installation: installation, telemetry: telemetry,
-            pages: pages, edgeKey: edgeKey, random: random, log: logger)
+            pages: pages, admin: admin, edgeKey: edgeKey, random: random, log: logger)
         let authority = try CertificateAuthority.loadOrCreate(
             directory: dataFolder.path, names: configuration.domains, time: time)
         let front = HTTPFront(
@@ -62,6 +67,7 @@ enum Composition {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await installation.run() }
             group.addTask { await feed.run() }
+            group.addTask { await limits.run() }
             await stop.wait()
             Terminal.note("meridian: stopping, requests in flight may finish.")
             // Edges that wait for news would hold up the stop.
@@ -75,7 +81,8 @@ enum Composition {
 
     private static func gateway(
         _ configuration: ServerConfiguration, credentials: RootCredentials, installation: Installation,
-        telemetry: RequestTelemetry, pages: any ConsoleResponding, edgeKey: EdgeKey, random: any RandomSource,
+        telemetry: RequestTelemetry, pages: any ConsoleResponding, admin: any AdminResponding, edgeKey: EdgeKey,
+        random: any RandomSource,
         log: Logger
     ) -> RequestPipeline {
         let root = Identity(owner: configuration.rootOwner, userName: nil)
@@ -101,7 +108,8 @@ enum Composition {
             operations: OperationDispatch(
                 router: router, objects: ObjectOperations(router: router), buckets: BucketOperations(router: router),
                 control: ControlOperations(router: router, registry: installation.registry)),
-            console: pages, observer: telemetry, time: installation.time, random: random, logger: log)
+            console: pages, admin: admin, rootAccessKeyID: credentials.accessKeyID, observer: telemetry,
+            time: installation.time, random: random, logger: log)
     }
 
     /// Binds the ports. The default's IPv6 address may be missing on machines without IPv6; anything else is an error.

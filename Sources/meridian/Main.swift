@@ -9,5 +9,9 @@ import ArgumentParser
             Start with `meridian serve`, then, in another shell: eval "$(meridian env)". From there on the AWS CLI and \
             boto3 work unmodified.
             """,
-        version: Version.text, subcommands: [Serve.self, Edge.self, Env.self, Status.self, VersionCommand.self])
+        version: Version.text,
+        subcommands: [
+            Serve.self, Edge.self, Env.self, Status.self, ReplicationCommand.self, AccessPointCommand.self,
+            VersionCommand.self,
+        ])
 }

@@ -34,7 +34,7 @@ struct Scenario {
                 operations.withLock { $0 = outcome.ledger.acknowledged.count }
                 let found =
                     ConvergenceChecker.violations(outcome) + DurabilityChecker.violations(outcome)
-                    + OutboxChecker.violations(outcome)
+                    + OutboxChecker.violations(outcome) + ReadChecker.violations(outcome)
                 violations.withLock { $0 = found.sorted() }
             } catch {
                 violations.withLock { $0 = ["the run broke: \(error)"] }
@@ -133,10 +133,30 @@ struct Scenario {
                 }
             }
             // Cancelled when the writers are done.
+            for node in nodes {
+                let reader = Reader(
+                    home: node.region, nodes: nodes, world: world, ledger: ledger, routes: routes, faults: faults)
+                group.addTask { await reader.run() }
+            }
             group.addTask { await disturber.run(links: links) }
             await group.next()
             group.cancelAll()
         }
+    }
+
+    /// A process that was about to end when the faults were turned off takes its attempt along.
+    private func retry(_ node: Node, _ world: World, _ faults: Faults) async throws {
+        for _ in 0..<100 {
+            do {
+                let outcome = try await running(node, world).retryFailures(of: node.bucket)
+                faults.count(\.retried, by: outcome.retried)
+                return
+            } catch {
+                world.note("\(node.region) retry: \(error)")
+                await world.delay(milliseconds: 10)
+            }
+        }
+        throw Broken(reason: "\(node.region) does not retry")
     }
 
     private func settle(
@@ -149,6 +169,7 @@ struct Scenario {
                 _ = try await running(node, world)
                 try await rules.apply(.enable, to: node)
             }
+            for node in nodes { try await retry(node, world, faults) }
         }
         while world.milliseconds - start < Self.quietLimitMilliseconds {
             await world.delay(milliseconds: 500)
@@ -157,6 +178,7 @@ struct Scenario {
         }
         var snapshots: [Snapshot] = []
         for node in nodes { snapshots.append(try await Snapshot(node, try await running(node, world))) }
-        return Outcome(snapshots: snapshots, ledger: ledger, faults: faults)
+        return Outcome(
+            snapshots: snapshots, ledger: ledger, faults: faults, virtualMilliseconds: world.milliseconds)
     }
 }

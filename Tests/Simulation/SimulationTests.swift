@@ -51,7 +51,7 @@ import Testing
     /// A checker that finds nothing wrong with a broken system is worth nothing.
     @Test(arguments: Mutation.allCases.filter { $0 != .none })
     func deliberateMistakesAreFound(mutation: Mutation) {
-        let caught = (UInt64(1)...20).first { !Scenario(seed: $0, mutation: mutation).run().violations.isEmpty }
-        #expect(caught != nil, "\(mutation) went through 20 seeds unnoticed")
+        let caught = (UInt64(1)...40).first { !Scenario(seed: $0, mutation: mutation).run().violations.isEmpty }
+        #expect(caught != nil, "\(mutation) went through 40 seeds unnoticed")
     }
 }

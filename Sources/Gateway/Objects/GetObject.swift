@@ -1,3 +1,4 @@
+import AccessPoints
 import NIOCore
 import S3Model
 import Storage
@@ -11,16 +12,40 @@ extension ObjectOperations {
         try read(target, withBytes: false)
     }
 
-    private func read(_ target: BucketRequest, withBytes: Bool) throws -> S3Response {
-        let (version, content, selection, inline) = try target.store.withSnapshot {
-            let (version, content) = try target.readableVersion()
-            try Self.checkConditions(target, version, content)
-            let selection = try Self.select(target, content)
-            return (version, content, selection, withBytes ? try target.store.inlineContent(of: version) : nil)
+    private struct Found {
+        let source: ReadSource
+        let selection: Selection
+        let inline: ByteBuffer?
+    }
+
+    /// What the routed region has, from one snapshot; where that is nothing, what is on its way there.
+    private func find(_ target: BucketRequest, withBytes: Bool) throws -> Found {
+        let reads = target.accessPoint?.reads ?? .local
+        if reads != .freshest {
+            do {
+                return try target.store.withSnapshot {
+                    try Self.look(at: Router.local(target), target, withBytes: withBytes)
+                }
+            } catch let missing as S3Error
+                where reads == .readThrough && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
+            {}
         }
+        return try Self.look(at: router.readSource(target), target, withBytes: withBytes)
+    }
+
+    private static func look(at source: ReadSource, _ target: BucketRequest, withBytes: Bool) throws -> Found {
+        try checkConditions(target, source.version, source.content)
+        return Found(
+            source: source, selection: try select(target, source.content),
+            inline: withBytes ? try source.store.inlineContent(of: source.version) : nil)
+    }
+
+    private func read(_ target: BucketRequest, withBytes: Bool) throws -> S3Response {
+        let found = try find(target, withBytes: withBytes)
+        let (version, content, selection) = (found.source.version, found.source.content, found.selection)
         let bytes: ObjectAnswer.Bytes =
-            withBytes ? try Self.bytes(of: version, inline, selection.range, in: target.store) : .none
-        var facts: [S3Response.Fact] = []
+            withBytes ? try Self.bytes(of: version, found.inline, selection.range, in: found.source.store) : .none
+        var facts = found.source.facts
         if target.bucket.versioning != .unversioned { facts.append(.versionID(version.versionID)) }
         return S3Response(
             facts,

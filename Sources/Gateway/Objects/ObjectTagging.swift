@@ -3,8 +3,16 @@ import Storage
 
 extension ObjectOperations {
     func getObjectTagging(_ target: BucketRequest) throws -> S3Response {
-        let (version, content) = try target.taggedVersion()
-        return .document(Tagging(tags: content.tags).xml(), Self.versionFact(version, target))
+        do {
+            let (version, content) = try target.taggedVersion()
+            return .document(Tagging(tags: content.tags).xml(), Self.versionFact(version, target))
+        } catch let missing as S3Error
+            where target.accessPoint != nil && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
+        {
+            let source = try router.readSource(target)
+            return .document(
+                Tagging(tags: source.content.tags).xml(), Self.versionFact(source.version, target) + source.facts)
+        }
     }
 
     func putObjectTagging(_ target: BucketRequest) async throws -> S3Response {

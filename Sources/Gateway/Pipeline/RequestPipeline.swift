@@ -13,6 +13,9 @@ package struct RequestPipeline: HTTPResponder {
     package let authenticator: Authenticator
     package let operations: OperationDispatch
     package let console: any ConsoleResponding
+    package let admin: any AdminResponding
+    /// Whose signature the commands of ``admin`` need; `nil` when nobody's will do.
+    package let rootAccessKeyID: String?
     package let observer: any RequestObserver
     package let time: any TimeSource
     package let random: any RandomSource
@@ -20,13 +23,16 @@ package struct RequestPipeline: HTTPResponder {
 
     package init(
         endpoints: EndpointResolver, authenticator: Authenticator, operations: OperationDispatch,
-        console: any ConsoleResponding, observer: any RequestObserver, time: any TimeSource,
+        console: any ConsoleResponding, admin: any AdminResponding = NoAdmin(), rootAccessKeyID: String? = nil,
+        observer: any RequestObserver, time: any TimeSource,
         random: any RandomSource, logger: Logger
     ) {
         self.endpoints = endpoints
         self.authenticator = authenticator
         self.operations = operations
         self.console = console
+        self.admin = admin
+        self.rootAccessKeyID = rootAccessKeyID
         self.observer = observer
         self.time = time
         self.random = random
@@ -43,7 +49,12 @@ package struct RequestPipeline: HTTPResponder {
             trace.path = target.rawPath
             let host = target.authority ?? http.headers.first(name: "host")
             let endpoint = try endpoints.resolve(host: host, path: target.rawPath)
-            if case .console(let path) = endpoint { return await console.respond(path: path, to: http) }
+            if case .console(let path) = endpoint {
+                guard let command = Self.adminCommand(path) else { return await console.respond(path: path, to: http) }
+                response = try await administer(command, http, target.query, trace: &trace)
+                finish(&trace, response, bytesIn: 0)
+                return response
+            }
             isControl = endpoint == .control
 
             let call = try OperationCall(method: http.method, endpoint: endpoint, target: target, headers: http.headers)
@@ -63,6 +74,26 @@ package struct RequestPipeline: HTTPResponder {
         }
         finish(&trace, response, bytesIn: http.body.announcedLength ?? 0)
         return response
+    }
+
+    /// What follows `/-/admin/`; `nil` for other pages of ours.
+    private static func adminCommand(_ path: String) -> String? {
+        let prefix = "/-/admin/"
+        return path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : nil
+    }
+
+    /// A command of our own command line: signed by the root identity of the installation, whoever has its keys.
+    private func administer(
+        _ command: String, _ http: HTTPRequest, _ query: QueryItems, trace: inout RequestTrace
+    ) async throws -> HTTPResponse {
+        let now = Timestamp(milliseconds: time.wallMilliseconds())
+        let authentication = try authenticator.authenticate(http, now: now)
+        trace.accessKeyID = authentication.signature?.accessKeyID
+        guard let key = trace.accessKeyID, key == rootAccessKeyID else {
+            throw S3Error(.accessDenied, "Access Denied: only the installation's root keys may do this.")
+        }
+        let answer = try await admin.perform(method: http.method, path: command, query: query)
+        return ResponseEncoder.encode(S3Response(payload: .json(answer)), for: trace)
     }
 
     package func refuse(status: Int, reason: String) -> HTTPResponse {

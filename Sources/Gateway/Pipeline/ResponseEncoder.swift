@@ -79,6 +79,7 @@ package enum ResponseEncoder {
         case .location(let location): headers.add(name: "Location", value: location)
         case .bucketRegion(let region):
             headers.replaceOrAdd(name: "x-amz-bucket-region", value: region.rawValue)
+        case .servedBy(let region): headers.add(name: "x-meridian-served-by", value: region.rawValue)
         case .accessPointAlias(let value):
             headers.add(name: "x-amz-access-point-alias", value: value ? "true" : "false")
         }

@@ -39,6 +39,8 @@ package struct S3Response: Sendable {
         case location(String)
         case bucketRegion(RegionName)
         case accessPointAlias(Bool)
+        /// The region that had what the routed region is about to get.
+        case servedBy(RegionName)
     }
 }
 

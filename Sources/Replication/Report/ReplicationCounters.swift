@@ -22,6 +22,7 @@ package final class ReplicationCounters: Sendable {
         /// Counts per bucket of ``lagBounds`` and one for the rest: from the write to the completed replica.
         package var lag = [Int64](repeating: 0, count: ReplicationCounters.lagBounds.count + 1)
         package var lagSumMilliseconds: Int64 = 0
+        package var meter = RateMeter()
         package init() {}
     }
 
@@ -47,6 +48,7 @@ package final class ReplicationCounters: Sendable {
         package var missedThreshold: Int64 = 0
         /// Versions that came after it.
         package var replicatedAfterThreshold: Int64 = 0
+        package var meter = RateMeter()
         package init() {}
     }
 
@@ -70,6 +72,22 @@ package final class ReplicationCounters: Sendable {
 }
 
 extension ReplicationCounters.Reading {
+    /// The upper bound of the lag bucket in which this share (0...1) of all falls; `nil` without any, or above the
+    /// greatest bound.
+    package func lagMilliseconds(quantile: Double) -> Int64? {
+        let total = lag.reduce(0, +)
+        guard total > 0 else { return nil }
+        let wanted = max(1, Int64((Double(total) * quantile).rounded(.up)))
+        var seen: Int64 = 0
+        for (index, count) in lag.enumerated() {
+            seen += count
+            if seen >= wanted {
+                return index < ReplicationCounters.lagBounds.count ? ReplicationCounters.lagBounds[index] : nil
+            }
+        }
+        return nil
+    }
+
     /// A wall clock that stepped back counts as no lag.
     mutating func addLag(milliseconds: Int64) {
         let lagged = max(0, milliseconds)

@@ -169,6 +169,7 @@ final class OutboxWorker: Sendable {
                 for entry in entries {
                     reading.replicated += 1
                     reading.bytes += entry.bytes
+                    reading.meter.add(versions: 1, bytes: entry.bytes, at: now.monotonic)
                     reading.addLag(milliseconds: now.wall.milliseconds - entry.enqueued.milliseconds)
                 }
             }
@@ -192,6 +193,7 @@ final class OutboxWorker: Sendable {
         hooks.counters.update(Self.rule(of: entry, in: bucket)) { reading in
             reading.replicated += 1
             reading.bytes += entry.bytes
+            reading.meter.add(versions: 1, bytes: entry.bytes, at: now.monotonic)
             if isLate { reading.replicatedAfterThreshold += 1 }
         }
         if isLate { hooks.notice(.replicatedAfterThreshold(entry, milliseconds: age)) }

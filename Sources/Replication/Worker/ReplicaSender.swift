@@ -12,10 +12,12 @@ struct ReplicaSender: Sendable {
     let links: [RegionName: any PeerLink]
     let locate: @Sendable (BucketName) -> BucketLocation?
     let time: any TimeSource
+    let throttles: [RegionName: LinkThrottle]
+    /// Versions up to this size overtake larger ones where the link is limited.
+    let smallBytes: Int64
 
-    /// A peer that has not answered after this is taken to be down; large versions get time for their bytes on top.
+    /// A peer that neither takes bytes nor answers for this long is taken to be down.
     static let answerMilliseconds: Int64 = 30_000
-    static let slowestBytesPerMillisecond: Int64 = 256
 
     func send(_ entry: OutboxEntry) async -> LinkMachine.Outcome {
         let found: (version: ObjectVersion, bucket: Bucket)?
@@ -31,45 +33,36 @@ struct ReplicaSender: Sendable {
         }
         var push = ReplicaPush(
             source: store.region, sourceBucket: bucket.name, destination: entry.destination, ruleID: entry.ruleID,
-            kind: entry.kind, version: Self.replica(of: version, rule: rule, destinationOwner: location.owner))
+            kind: entry.kind, version: rule.replica(of: version, destinationOwner: location.owner))
         push.createsVersion =
             entry.kind != .attributes || rule.selects(key: version.key, tags: version.object?.tags ?? [])
         return await deliver(push, of: version, through: link)
-    }
-
-    /// What arrives is the version itself but for what the rule overrides (spec/mrap.md §15.6).
-    static func replica(of version: ObjectVersion, rule: ReplicationRule, destinationOwner: Owner) -> ObjectVersion {
-        var replica = version
-        replica.replication = .replica
-        replica.isCurrent = false
-        if rule.destination.ownerOverride { replica.owner = destinationOwner }
-        if case .object(var content) = replica.content {
-            // Where the bytes are is this region's business.
-            content.data = .empty
-            if let storageClass = rule.destination.storageClass {
-                content.metadata.storageClass = storageClass == "STANDARD" ? nil : storageClass
-            }
-            replica.content = .object(content)
-        }
-        return replica
     }
 
     private func deliver(
         _ push: ReplicaPush, of version: ObjectVersion, through link: any PeerLink
     ) async -> LinkMachine.Outcome {
         let size = version.object?.size ?? 0
-        let body = size > 0 ? ReplicaBody(store: store, version: version) : nil
-        let patience = Self.answerMilliseconds + size / Self.slowestBytesPerMillisecond
+        let body = size > 0 ? ReplicaBody(store: store, version: version, throttle: throttle(link, size)) : nil
         return await withTaskGroup(of: LinkMachine.Outcome?.self) { group in
             group.addTask { await Self.apply(push, body: body, through: link) }
             group.addTask {
-                do { try await time.sleep(milliseconds: patience) } catch { return nil }
-                return .unavailable(reason: "no answer from \(link.region) within \(patience) ms")
+                var seen = body?.progress
+                while true {
+                    do { try await time.sleep(milliseconds: Self.answerMilliseconds) } catch { return nil }
+                    guard let progress = body?.progress, progress != seen else { break }
+                    seen = progress
+                }
+                return .unavailable(reason: "no answer from \(link.region) within \(Self.answerMilliseconds) ms")
             }
             let first = await group.next() ?? nil
             group.cancelAll()
             return first ?? .unavailable(reason: "stopped")
         }
+    }
+
+    private func throttle(_ link: any PeerLink, _ size: Int64) -> ReplicaBody.Throttle? {
+        throttles[link.region].map { ReplicaBody.Throttle(link: $0, isSmall: size <= smallBytes) }
     }
 
     private static func apply(
@@ -98,14 +91,27 @@ final class ReplicaBody: ByteSource {
         case failed(any Error)
     }
 
+    struct Throttle: Sendable {
+        let link: LinkThrottle
+        let isSmall: Bool
+    }
+
     private let store: RegionStore
     private let version: ObjectVersion
+    private let throttle: Throttle?
     private let state = Mutex<State>(.unopened)
+    private let steps = Atomic<UInt64>(0)
+    /// What of a piece has not gone yet. Pulled by one reader at a time.
+    private let rest = Mutex<ByteBuffer?>(nil)
 
-    init(store: RegionStore, version: ObjectVersion) {
+    init(store: RegionStore, version: ObjectVersion, throttle: Throttle?) {
         self.store = store
         self.version = version
+        self.throttle = throttle
     }
+
+    /// Differs from an earlier value when bytes have gone through, or were held back here, since.
+    var progress: UInt64 { steps.load(ordering: .relaxed) }
 
     /// Why the bytes could not be read, if they could not.
     var failure: (any Error)? {
@@ -114,11 +120,27 @@ final class ReplicaBody: ByteSource {
 
     func next() async throws -> ByteBuffer? {
         do {
-            return try await opened().next()
+            guard let piece = try await nextPiece() else { return nil }
+            steps.add(1, ordering: .relaxed)
+            try await throttle?.link.pass(Int64(piece.readableBytes), isSmall: throttle?.isSmall ?? true) {
+                steps.add(1, ordering: .relaxed)
+            }
+            return piece
         } catch {
             if !(error is CancellationError) { state.withLock { $0 = .failed(error) } }
             throw error
         }
+    }
+
+    /// In pieces that suit the link's limit.
+    private func nextPiece() async throws -> ByteBuffer? {
+        var whole = rest.withLock { $0.take() }
+        if whole == nil { whole = try await opened().next() }
+        guard var piece = whole, let size = throttle?.link.pieceSize, piece.readableBytes > size,
+            let first = piece.readSlice(length: size)
+        else { return whole }
+        rest.withLock { $0 = piece }
+        return first
     }
 
     private func opened() throws -> any ByteSource {

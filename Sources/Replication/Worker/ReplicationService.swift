@@ -12,6 +12,7 @@ package final class ReplicationService: Sendable {
     private let limits: LinkLimits
     private let random: any RandomSource
     private let hooks: ReplicationHooks
+    private let throttles: [RegionName: LinkThrottle]
     private let workers = Mutex<[RegionName?: OutboxWorker]>([:])
 
     /// - Parameters:
@@ -23,13 +24,31 @@ package final class ReplicationService: Sendable {
         limits: LinkLimits = LinkLimits(), hooks: ReplicationHooks = ReplicationHooks()
     ) {
         store = region
-        sender = ReplicaSender(store: region, links: links, locate: locate, time: time)
+        throttles = links.mapValues { _ in LinkThrottle(time: time) }
+        sender = ReplicaSender(
+            store: region, links: links, locate: locate, time: time, throttles: throttles,
+            smallBytes: limits.smallBytes)
         self.limits = limits
         self.random = random
         self.hooks = hooks
     }
 
+    package var region: RegionName { store.region }
     package var counters: ReplicationCounters { hooks.counters }
+
+    /// Bytes per second to each region that has a limit.
+    package var bandwidthLimits: [RegionName: Int64] { throttles.compactMapValues(\.limit) }
+
+    /// Bytes per second that go to a region now, those of versions that are still on their way included.
+    package func flow(to region: RegionName) -> Double {
+        throttles[region]?.flow(at: sender.time.monotonicNanoseconds() / 1_000_000).bytesPerSecond ?? 0
+    }
+
+    /// Sets the limit of every link at once, in bytes per second; regions that are not named have none. Counts at once, for
+    /// what is on its way too.
+    package func limitBandwidth(_ limits: [RegionName: Int64]) {
+        for (region, throttle) in throttles { throttle.limit = limits[region] }
+    }
 
     /// The links that have had work since the start, by region.
     package func conditions() -> [RegionName?: LinkCondition] {

@@ -156,6 +156,15 @@ extension InMemoryReading {
         tables.outboxByVersion[VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)]?.count ?? 0
     }
 
+    func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry] {
+        var found: [OutboxEntry] = []
+        tables.outbox.forEach { _, entry in if entry.bucket == bucket, entry.key == key { found.append(entry) } }
+        tables.failures.forEach { _, failure in
+            if failure.entry.bucket == bucket, failure.entry.key == key { found.append(failure.entry) }
+        }
+        return Array(found.prefix(max(0, limit)))
+    }
+
     func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry] {
         var found: [OutboxEntry] = []
         tables.outbox.forEach { _, entry in

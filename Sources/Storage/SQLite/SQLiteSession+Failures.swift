@@ -13,21 +13,53 @@ extension SQLiteSession {
             try $0.bind(1, bucket)
             try $0.bind(2, after)
             try $0.bind(3, Int64(max(0, limit)))
-        } row: { row in
-            let id = row.int64(0)
-            guard let stamp = row.withBlob(2, { VersionStamp(bytes: $0) }),
-                let kind = UInt8(exactly: row.int64(3)).flatMap(OutboxEntry.Kind.init(rawValue:))
-            else {
-                throw StorageError.corrupt(detail: "The replication failure \(id) has a stamp or kind that is none")
-            }
-            var entry = OutboxEntry(
-                bucket: bucket, key: ObjectKey(stored: row.text(1)), stamp: stamp, kind: kind,
-                destination: try destination(in: row, column: 4), ruleID: row.text(5), bytes: row.int64(6),
-                enqueued: Timestamp(milliseconds: row.int64(7)))
-            entry.attempts = Int(row.int64(8))
-            entry.lastError = row.text(9)
-            return ReplicationFailure(id: id, entry: entry, failed: Timestamp(milliseconds: row.int64(10)))
+        } row: {
+            try failure(in: $0, bucket: bucket)
         }
+    }
+
+    private func failure(in row: Statement, bucket: Int64) throws -> ReplicationFailure {
+        let id = row.int64(0)
+        guard let stamp = row.withBlob(2, { VersionStamp(bytes: $0) }),
+            let kind = UInt8(exactly: row.int64(3)).flatMap(OutboxEntry.Kind.init(rawValue:))
+        else {
+            throw StorageError.corrupt(detail: "The replication failure \(id) has a stamp or kind that is none")
+        }
+        var entry = OutboxEntry(
+            bucket: bucket, key: ObjectKey(stored: row.text(1)), stamp: stamp, kind: kind,
+            destination: try destination(in: row, column: 4), ruleID: row.text(5), bytes: row.int64(6),
+            enqueued: Timestamp(milliseconds: row.int64(7)))
+        entry.attempts = Int(row.int64(8))
+        entry.lastError = row.text(9)
+        return ReplicationFailure(id: id, entry: entry, failed: Timestamp(milliseconds: row.int64(10)))
+    }
+
+    func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry] {
+        let waiting = try connection.all(
+            """
+            SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
+            FROM outbox INDEXED BY outbox_by_version WHERE bucket = ?1 AND key = ?2 LIMIT ?3
+            """
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+            try $0.bind(3, Int64(max(0, limit)))
+        } row: {
+            try entry(in: $0)
+        }
+        let failed = try connection.all(
+            """
+            SELECT id, key, stamp, kind, destination, rule, bytes, enqueued, attempts, reason, failed
+            FROM replication_failures WHERE bucket = ?1 AND key = ?2 LIMIT ?3
+            """
+        ) {
+            try $0.bind(1, bucket)
+            try $0.bind(2, bytesOf: key.rawValue)
+            try $0.bind(3, Int64(max(0, limit - waiting.count)))
+        } row: {
+            try failure(in: $0, bucket: bucket).entry
+        }
+        return waiting + failed
     }
 
     func failureCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {

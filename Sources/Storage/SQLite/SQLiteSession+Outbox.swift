@@ -40,7 +40,7 @@ extension SQLiteSession {
         }
     }
 
-    private func entry(in row: Statement) throws -> OutboxEntry {
+    func entry(in row: Statement) throws -> OutboxEntry {
         let id = row.int64(0)
         guard let stamp = row.withBlob(3, { VersionStamp(bytes: $0) }),
             let kind = UInt8(exactly: row.int64(4)).flatMap(OutboxEntry.Kind.init(rawValue:)),

@@ -19,9 +19,18 @@ enum LocalHTTPClient {
 
     /// Throws ``OperatorError`` with the reason in words.
     static func get(_ path: String, at address: ListenAddress, timeoutSeconds: Int = 5) throws -> Answer {
+        try send("GET", path, headers: [("Host", "\(address)")], at: address, timeoutSeconds: timeoutSeconds)
+    }
+
+    /// A request without a body. `headers` hold `Host`. Throws as ``get(_:at:timeoutSeconds:)`` does.
+    static func send(
+        _ method: String, _ path: String, headers: [(name: String, value: String)], at address: ListenAddress,
+        timeoutSeconds: Int
+    ) throws -> Answer {
         let descriptor = try connect(to: address, timeoutSeconds: timeoutSeconds)
         defer { close(descriptor) }
-        let request = Array("GET \(path) HTTP/1.0\r\nHost: \(address)\r\nConnection: close\r\n\r\n".utf8)
+        let lines = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+        let request = Array("\(method) \(path) HTTP/1.0\r\n\(lines)Connection: close\r\n\r\n".utf8)
         var sent = 0
         while sent < request.count {
             let count = request[sent...].withUnsafeBytes { POSIXFile.writeOnce(descriptor, $0) }

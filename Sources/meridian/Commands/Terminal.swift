@@ -11,6 +11,9 @@ enum Terminal {
     static func out(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
     static func note(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 
+    /// Whether a person can answer.
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
+
     private static func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
         var sent = 0

@@ -4,7 +4,8 @@ import Storage
 /// No work is left, every status is final, and applies that change nothing come from faults only.
 enum OutboxChecker {
     static func violations(_ outcome: Outcome) -> [String] {
-        outcome.snapshots.flatMap { waiting($0) + statuses($0, outcome) } + idleApplies(outcome)
+        outcome.snapshots.flatMap { waiting($0) + failed($0) + statuses($0, outcome) } + idleApplies(outcome)
+            + storms(outcome)
     }
 
     private static func waiting(_ snapshot: Snapshot) -> [String] {
@@ -13,17 +14,35 @@ enum OutboxChecker {
         }
     }
 
+    /// The rules are back and all was retried.
+    private static func failed(_ snapshot: Snapshot) -> [String] {
+        snapshot.failures.map { "\(snapshot.region) still has \($0.versions) failures for \($0.destination)" }
+    }
+
+    /// Attempts are bounded by the work, by what faults broke, and by probes of what is away.
+    private static func storms(_ outcome: Outcome) -> [String] {
+        let counts = outcome.faults.counts
+        let links = outcome.snapshots.count * (outcome.snapshots.count - 1)
+        let broken = counts.lostRequests + counts.lostReplies + counts.brokenBodies + counts.duplicates
+        // What is in flight when a link or its peer goes away fails together, up to the pools' size; then probes go out at
+        // least half the longest pause apart, and each entry that waits comes back at growing distances.
+        let bursts = (counts.cuts + counts.crashes + links) * 3 * 16
+        let probes = Int(outcome.virtualMilliseconds / 1_000 + 1) * links
+        let bound = counts.applies + counts.unchangedApplies + broken + bursts + probes
+        return counts.sends <= bound ? [] : ["\(counts.sends) attempts to deliver, at most \(bound) can be explained"]
+    }
+
     private static func statuses(_ snapshot: Snapshot, _ outcome: Outcome) -> [String] {
         let erased = outcome.ledger.erased
         return snapshot.all.compactMap { version in
             let allowed: Set<ReplicationStatus>
             if version.stamp.region != snapshot.region.stampID {
-                allowed = outcome.faults.rulesChange ? [.replica, .failed] : [.replica]
+                allowed = [.replica]
             } else if erased.contains(version.stamp) {
                 // Removed here and delivered back by another region.
-                allowed = [.completed, .replica, .none, .failed]
+                allowed = [.completed, .replica, .none]
             } else {
-                allowed = outcome.faults.rulesChange ? [.completed, .none, .failed] : [.completed]
+                allowed = outcome.faults.rulesChange ? [.completed, .none] : [.completed]
             }
             return allowed.contains(version.replication)
                 ? nil : "\(version.key) in \(snapshot.region) has the status \(version.replication)"

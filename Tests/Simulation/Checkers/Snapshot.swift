@@ -12,10 +12,14 @@ struct Snapshot {
     /// What GET without a version id finds.
     var current: [ObjectKey: VersionStamp] = [:]
     var summaries: [OutboxSummary]
+    var failures: [FailureSummary]
+    var conflicts: [WriteConflict]
 
     init(_ node: Node, _ store: RegionStore) async throws {
         region = node.region
         summaries = try store.outboxSummaries()
+        failures = try store.failureSummaries()
+        conflicts = try store.conflicts(in: node.bucket, limit: 10_000)
         let listing = try store.listVersions(ListQuery(limit: 1_000_000), versionMarker: nil, bucket: node.bucket)
         for version in listing.versions {
             versions[version.key, default: []].append(version)
@@ -52,6 +56,7 @@ struct Outcome {
     let snapshots: [Snapshot]
     let ledger: Ledger
     let faults: Faults
+    let virtualMilliseconds: UInt64
 
     /// Versions on which regions may differ: removed for good somewhere, or made while rules were off.
     var exempt: Set<VersionStamp> {
@@ -59,7 +64,7 @@ struct Outcome {
         guard faults.rulesChange else { return stamps }
         for snapshot in snapshots {
             for version in snapshot.all where version.stamp.region == snapshot.region.stampID {
-                if version.replication == .none || version.replication == .failed { stamps.insert(version.stamp) }
+                if version.replication == .none { stamps.insert(version.stamp) }
             }
         }
         return stamps

@@ -10,7 +10,29 @@ final class Ledger: Sendable {
         let version: ObjectVersion
     }
 
+    /// A read that was answered from another region.
+    struct Serve {
+        let region: RegionName
+        let life: Int
+        let source: RegionName
+        let version: ObjectVersion
+        let moment: Int
+    }
+
+    /// A request to remove a version for good; whether it was done does not matter.
+    struct Erasure {
+        let region: RegionName
+        let life: Int
+        let stamp: VersionStamp
+        let moment: Int
+    }
+
     private struct State {
+        var served: [Serve] = []
+        var misses: [String] = []
+        var erasures: [Erasure] = []
+        var moment = 0
+
         var bodies: [String: ByteBuffer] = [:]
         var acknowledged: [Acknowledged] = []
         var erased: Set<VersionStamp> = []
@@ -36,7 +58,35 @@ final class Ledger: Sendable {
         state.withLock { $0.acknowledged.append(Acknowledged(region: region, version: version)) }
     }
     /// Somebody asked, somewhere, to remove this version for good; whether it happened does not matter.
-    func erase(_ stamp: VersionStamp) { state.withLock { _ = $0.erased.insert(stamp) } }
+    func erase(_ stamp: VersionStamp, at region: RegionName, life: Int) {
+        state.withLock { state in
+            state.erased.insert(stamp)
+            state.moment += 1
+            state.erasures.append(Erasure(region: region, life: life, stamp: stamp, moment: state.moment))
+        }
+    }
+    func serve(_ version: ObjectVersion, at region: RegionName, life: Int, from source: RegionName) {
+        state.withLock { state in
+            state.moment += 1
+            state.served.append(
+                Serve(region: region, life: life, source: source, version: version, moment: state.moment))
+        }
+    }
+    /// A read found nothing, at most a delete marker of stamp `below`. That is wrong when a running region has
+    /// acknowledged a later object that nobody removed.
+    func missed(_ key: ObjectKey, at region: RegionName, below: VersionStamp?, running nodes: [Node]) {
+        let up = Set(nodes.filter { $0.store != nil }.map(\.region))
+        state.withLock { state in
+            let lost = state.acknowledged.first { write in
+                write.version.key == key && write.version.object != nil && up.contains(write.region)
+                    && !state.erased.contains(write.version.stamp) && write.version.stamp > below ?? .zero
+            }
+            if let lost { state.misses.append("\(region) misses \(key), which \(lost.region) has acknowledged") }
+        }
+    }
+    var served: [Serve] { state.withLock { $0.served } }
+    var misses: [String] { state.withLock { $0.misses } }
+    var erasures: [Erasure] { state.withLock { $0.erasures } }
     func countTagChange() { state.withLock { $0.tagChanges += 1 } }
 
     var acknowledged: [Acknowledged] { state.withLock { $0.acknowledged } }

@@ -40,12 +40,18 @@ struct Writer: Sendable {
             if let marker = try newestMarker(key, store, node) { ledger.acknowledge(marker, by: node.region) }
         case 72..<92: try await changeTags(store, node)
         default:
-            guard erases, let target = ledger.anyVersion(random.next())?.version else { return }
-            ledger.erase(target.stamp)
+            guard erases, let target = try victim(key, store, node) else { return }
+            ledger.erase(target.stamp, at: node.region, life: node.lives)
             world.note("\(node.region) erases \(target.key)")
             _ = try await store.deleteObject(
                 target.key, version: target.versionID, bucket: node.bucket, owner: owner)
         }
+    }
+
+    /// Half of the time the version that is current here, else any that a client was told of.
+    private func victim(_ key: ObjectKey, _ store: RegionStore, _ node: Node) throws -> ObjectVersion? {
+        let newest = try store.newestOrMarker(key, version: nil, bucket: node.bucket)
+        return random.chance(50) ? newest : ledger.anyVersion(random.next())?.version
     }
 
     /// Another marker may have come since; any that is there is one that must stay.

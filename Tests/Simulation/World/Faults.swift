@@ -18,6 +18,11 @@ final class Faults: Sendable {
         var duplicates = 0
         var unchangedApplies = 0
         var applies = 0
+        /// Attempts to deliver, whatever became of them.
+        var sends = 0
+        var retried = 0
+        var reads = 0
+        var readsThrough = 0
 
         mutating func add(_ other: Counts) {
             for path in Self.kinds { self[keyPath: path] += other[keyPath: path] }
@@ -29,7 +34,8 @@ final class Faults: Sendable {
             [
                 \.crashes, \.refusedOperations, \.deliveriesWhileDown, \.clockSteps, \.cuts, \.ruleChanges,
                 \.lostRequests,
-                \.lostReplies, \.brokenBodies, \.duplicates, \.unchangedApplies, \.applies,
+                \.lostReplies, \.brokenBodies, \.duplicates, \.unchangedApplies, \.applies, \.sends, \.retried,
+                \.reads, \.readsThrough,
             ]
         }
     }
@@ -56,7 +62,9 @@ final class Faults: Sendable {
 
     var areOn: Bool { on.load(ordering: .acquiring) }
     func turn(on value: Bool) { on.store(value, ordering: .releasing) }
-    func count(_ path: any WritableKeyPath<Counts, Int> & Sendable) { counted.withLock { $0[keyPath: path] += 1 } }
+    func count(_ path: any WritableKeyPath<Counts, Int> & Sendable, by number: Int = 1) {
+        counted.withLock { $0[keyPath: path] += number }
+    }
     var counts: Counts { counted.withLock { $0 } }
 }
 
@@ -71,6 +79,8 @@ enum Mutation: String, Sendable, CaseIterable {
     case restampReplicas
     /// Some replicas are acknowledged and not stored.
     case acknowledgeUnstored
+    /// Reads take whatever another region has for promised.
+    case promiseEverything
 
     func planner(for region: RegionName) -> any OutboxPlanner {
         switch self {

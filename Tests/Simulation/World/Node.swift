@@ -45,6 +45,7 @@ final class Node: Sendable {
         var blobs = InMemoryBlobStore()
         var life: Life?
         var store: RegionStore?
+        var lives = 0
     }
 
     let region: RegionName
@@ -67,6 +68,9 @@ final class Node: Sendable {
 
     /// `nil` while the process is down.
     var store: RegionStore? { state.withLock { $0.store } }
+
+    /// How many processes there have been.
+    var lives: Int { state.withLock { $0.lives } }
 
     func crash() {
         world.note("\(region) ends")
@@ -92,6 +96,7 @@ final class Node: Sendable {
             state.metadata = state.metadata.reopened(hook: life.step)
             state.blobs = state.blobs.reopened(hook: life.step)
             state.life = life
+            state.lives += 1
             return (state.metadata, state.blobs)
         }
         let store = try await RegionStore.open(

@@ -62,6 +62,7 @@ final class SimulatedLink: PeerLink {
     }
 
     func apply(_ push: ReplicaPush, body: (any ByteSource)?) async throws -> ApplyOutcome {
+        faults.count(\.sends)
         try await pause(faults.latencyMilliseconds)
         if network.isSlow(way) { try await pause(3_000) }
         if network.isCut(way) {
