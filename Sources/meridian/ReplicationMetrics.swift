@@ -24,7 +24,7 @@ package enum ReplicationMetrics {
             $0.replicated
         }
         counter("meridian_replication_bytes_total", "Bytes that the destination has taken.") { $0.bytes }
-        counter("meridian_replication_unchanged_total", "Of the versions, those that the destination had already.") {
+        counter("meridian_replication_unchanged_total", "Deliveries that the destination had already.") {
             $0.unchanged
         }
         counter("meridian_replication_retries_total", "Attempts that failed and will be repeated.") { $0.retries }

@@ -12,7 +12,7 @@ package final class ReplicationCounters: Sendable {
     package struct Reading: Sendable, Hashable {
         /// Versions and changes the destination has taken.
         package var replicated: Int64 = 0
-        /// Of those, the ones the destination had already.
+        /// Deliveries that changed nothing, because the destination had the version already.
         package var unchanged: Int64 = 0
         package var bytes: Int64 = 0
         /// Attempts that will be repeated.

@@ -15,6 +15,7 @@ struct ReplicaSender: Sendable {
     let throttles: [RegionName: LinkThrottle]
     /// Versions up to this size overtake larger ones where the link is limited.
     let smallBytes: Int64
+    let counters: ReplicationCounters
 
     /// A peer that neither takes bytes nor answers for this long is taken to be down.
     static let answerMilliseconds: Int64 = 30_000
@@ -45,7 +46,7 @@ struct ReplicaSender: Sendable {
         let size = version.object?.size ?? 0
         let body = size > 0 ? ReplicaBody(store: store, version: version, throttle: throttle(link, size)) : nil
         return await withTaskGroup(of: LinkMachine.Outcome?.self) { group in
-            group.addTask { await Self.apply(push, body: body, through: link) }
+            group.addTask { await Self.apply(push, body: body, through: link, counters) }
             group.addTask {
                 var seen = body?.progress
                 while true {
@@ -65,11 +66,13 @@ struct ReplicaSender: Sendable {
         throttles[link.region].map { ReplicaBody.Throttle(link: $0, isSmall: size <= smallBytes) }
     }
 
-    private static func apply(
-        _ push: ReplicaPush, body: ReplicaBody?, through link: any PeerLink
+    static func apply(
+        _ push: ReplicaPush, body: ReplicaBody?, through link: any PeerLink, _ counters: ReplicationCounters
     ) async -> LinkMachine.Outcome {
         do {
-            _ = try await link.apply(push, body: body)
+            if try await link.apply(push, body: body) == .unchanged {
+                counters.update(link.region) { $0.unchanged += 1 }
+            }
             return .delivered
         } catch {
             // What the link says about a body that broke here is not about the link.

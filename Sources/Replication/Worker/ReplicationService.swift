@@ -27,7 +27,7 @@ package final class ReplicationService: Sendable {
         throttles = links.mapValues { _ in LinkThrottle(time: time) }
         sender = ReplicaSender(
             store: region, links: links, locate: locate, time: time, throttles: throttles,
-            smallBytes: limits.smallBytes)
+            smallBytes: limits.smallBytes, counters: hooks.counters)
         self.limits = limits
         self.random = random
         self.hooks = hooks
