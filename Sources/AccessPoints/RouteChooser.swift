@@ -2,7 +2,7 @@ package import S3Model
 
 /// Why a request went where it went; logged, counted and shown.
 package enum RouteReason: String, Sendable, Hashable, CaseIterable {
-    /// The nearest active region.
+    /// The nearest active region; for listings under shared traffic the nearest of those that share.
     case nearest
     /// Drawn by the dials' shares.
     case share
@@ -36,12 +36,14 @@ package enum RouteChooser {
 
     /// `home` is the region of the edge that has the request, `healthy` says whether a region is thought to be up,
     /// `random` is uniform over all 64 bits (only dials below 100 use it), `distance` is any measure that grows with
-    /// distance.
+    /// distance. Without `random` the nearest of those that could be drawn is taken: for requests that have to meet the
+    /// same region again although nothing in them can name it, such as the pages of a listing by markers.
     ///
     /// A `pin` on a member wins over dials and health: the upload's parts are there and nowhere else. A pin on a region
     /// that is not a member is ignored. `nil` only when no member is active.
     package static func choose(
-        _ entry: RoutingEntry, home: RegionName, healthy: (RegionName) -> Bool, pin: RegionName? = nil, random: UInt64,
+        _ entry: RoutingEntry, home: RegionName, healthy: (RegionName) -> Bool, pin: RegionName? = nil,
+        random: UInt64?,
         distance: (RegionName, RegionName) -> Double
     ) -> Choice? {
         if let pin, let member = entry.member(in: pin) {
@@ -59,9 +61,16 @@ package enum RouteChooser {
         case .shares:
             let sharing = entry.members.filter { (1..<100).contains($0.dial) && healthy($0.region) }
             guard !sharing.isEmpty else { return chosen(nearestUp, .standby) }
+            guard let random else {
+                let all = entry.members.filter { (1..<100).contains($0.dial) }
+                let (first, firstUp) = closest(all, home: home, healthy: healthy, distance: distance)
+                return chosen(firstUp ?? nearestUp, firstUp == first ? .nearest : .fallback)
+            }
             return chosen(draw(sharing, weights: sharing.map { Double($0.dial) }, random: random), .share)
         case .nearestShares:
-            guard nearestUp.dial < 100 else { return chosen(nearestUp, nearestUp == nearest ? .nearest : .fallback) }
+            guard nearestUp.dial < 100, let random else {
+                return chosen(nearestUp, nearestUp == nearest ? .nearest : .fallback)
+            }
             let active = entry.members.filter { $0.isActive && healthy($0.region) }
             let ordered = order(active, home: home, distance: distance)
             return chosen(draw(ordered, weights: passedOn(ordered), random: random), .share)

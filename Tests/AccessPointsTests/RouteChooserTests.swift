@@ -29,7 +29,7 @@ import Testing
 
     private func choose(
         _ entry: RoutingEntry, from home: RegionName? = nil, down: Set<String> = [], pin: String? = nil,
-        random: UInt64 = 0
+        random: UInt64? = 0
     ) -> RouteChooser.Choice? {
         RouteChooser.choose(
             entry, home: home ?? self.home, healthy: { !down.contains($0.rawValue) }, pin: pin.flatMap(RegionName.init),
@@ -53,6 +53,19 @@ import Testing
         check(choose(all, down: ["eu-west-1"]), "us-east-1", .fallback)
         check(choose(all, down: ["eu-west-1", "us-east-1"]), "ap-northeast-1", .fallback)
         check(choose(all, down: Set(Self.names)), "eu-west-1", .fallback, lastResort: true)
+    }
+
+    @Test func withoutADrawTheNearestOfThoseThatShareServes() throws {
+        // us-east-1, eu-west-1 (home), ap-northeast-1: the standby at 100 is left out, however near.
+        check(choose(try entry([70, 30, 0]), random: nil), "eu-west-1", .nearest)
+        check(choose(try entry([70, 100, 30]), random: nil), "us-east-1", .nearest)
+        check(choose(try entry([70, 0, 30]), down: ["us-east-1"], random: nil), "ap-northeast-1", .fallback)
+        check(
+            choose(try entry([70, 100, 30]), down: ["us-east-1", "ap-northeast-1"], random: nil), "eu-west-1", .standby)
+        // Shares that do not add up to 100: each keeps its part of what is near to it.
+        check(choose(try entry([10, 20, 30]), random: nil), "eu-west-1", .nearest)
+        check(choose(try entry([10, 20, 30]), down: ["eu-west-1"], random: nil), "us-east-1", .fallback)
+        check(choose(try entry([70, 30, 0]), pin: "us-east-1", random: nil), "us-east-1", .pinned)
     }
 
     @Test func passiveRegionsAreNeverPromotedByThemselves() throws {

@@ -51,12 +51,19 @@ package struct EdgeRouter: Sendable {
         guard let entry else { return .unrouted }
         // Every region is behind the one origin; with one upstream per region this asks for its health.
         let choice = RouteChooser.choose(
-            entry, home: home, healthy: { _ in true }, pin: target.query.pinnedRegion, random: random.next(),
-            distance: places.distance)
+            entry, home: home, healthy: { _ in true }, pin: target.query.pinnedRegion,
+            random: Self.isListing(request, target, endpoint) ? nil : random.next(), distance: places.distance)
         guard let choice else { return .unrouted }
         return .region(
             RouteClaim(
                 region: choice.member.region, reason: choice.reason, home: home, routesVersion: entry.routes.version))
+    }
+
+    private static func isListing(_ request: HTTPRequest, _ target: RequestTarget, _ endpoint: Endpoint) -> Bool {
+        guard request.method == "GET", endpoint.key == nil else { return false }
+        let call = try? OperationCall(
+            method: request.method, endpoint: endpoint, target: target, headers: request.headers)
+        return call?.operation.isListing ?? false
     }
 
     private func entry(

@@ -13,6 +13,14 @@ package enum Endpoint: Sendable, Hashable {
     case bucket(label: String, key: String?, region: RegionName?)
     /// An access point for certain: by its global host name or by ARN. `account` is the ARN's.
     case accessPoint(label: String, account: AccountID?, key: String?)
+
+    /// The object's key, where one is named.
+    var key: String? {
+        switch self {
+        case .bucket(_, let key, _), .accessPoint(_, _, let key): key
+        case .control, .console, .service: nil
+        }
+    }
 }
 
 /// Host and path → ``Endpoint``: every address form of spec/clients.md §3.5. Pure.

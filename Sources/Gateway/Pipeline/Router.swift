@@ -113,7 +113,7 @@ package struct Router: Sendable {
         if let choice = claim?.choice(in: entry), regions[choice.member.region] != nil { return choice }
         return RouteChooser.choose(
             entry, home: claim?.home ?? home, healthy: { regions[$0] != nil }, pin: request.pinnedRegion,
-            random: random.next(), distance: places.distance)
+            random: request.operation.isListing ? nil : random.next(), distance: places.distance)
     }
 
     package func store(_ region: RegionName) throws(S3Error) -> RegionStore {

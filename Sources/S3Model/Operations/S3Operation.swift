@@ -178,4 +178,13 @@ extension S3Operation {
         default: .bucket
         }
     }
+
+    /// Whether it gives a page of a bucket's keys. The markers that lead to the next page are keys, which cannot say which
+    /// region the page came from.
+    package var isListing: Bool {
+        switch self {
+        case .listObjects, .listObjectsV2, .listObjectVersions, .listMultipartUploads: true
+        default: false
+        }
+    }
 }
