@@ -16,6 +16,7 @@ package final class RequestMetrics: Sendable {
     private let routes: [String: [String: Counter]]
     private let bytesIn: [String: Counter]
     private let bytesOut: [String: Counter]
+    private let damagedReads: [String: Counter]
     /// Requests refused before an operation was known: bad HTTP, too large a head, CONNECT to a foreign name.
     package let refused: Counter
 
@@ -51,6 +52,8 @@ package final class RequestMetrics: Sendable {
         }
         bytesIn = perRegion("meridian_request_bytes_total", "Body bytes received from clients.")
         bytesOut = perRegion("meridian_response_bytes_total", "Body bytes sent to clients.")
+        damagedReads = perRegion(
+            "meridian_storage_damaged_reads_total", "Requests that met stored bytes which are not what was written.")
         routes = Dictionary(
             (routeReasons + [Self.unknown]).map { reason in
                 let counters = regions.map { region in
@@ -80,6 +83,11 @@ package final class RequestMetrics: Sendable {
         series.latency.observe(nanoseconds: nanoseconds)
         if received > 0 { bytesIn[region]?.add(bytes: received) }
         if sent > 0 { bytesOut[region]?.add(bytes: sent) }
+    }
+
+    /// Counts one request that met damaged bytes.
+    package func recordDamage(region: String?) {
+        (damagedReads[region ?? Self.unknown] ?? damagedReads[Self.unknown])?.add()
     }
 
     /// Counts one decision of the route chooser.

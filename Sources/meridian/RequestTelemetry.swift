@@ -26,6 +26,7 @@ struct RequestTelemetry: RequestObserver {
         metrics.record(
             operation: operation, region: region, status: trace.status, nanoseconds: trace.durationNanoseconds,
             bytesIn: trace.bytesIn, bytesOut: trace.bytesOut)
+        if trace.foundDamage { metrics.recordDamage(region: region) }
         if let reason = trace.reason, let region { metrics.recordRoute(reason: reason, region: region) }
         accessLog.record(Self.entry(trace, operation: operation))
     }

@@ -10,6 +10,14 @@ extension HTTPConnection {
 
     /// Writes the whole response; returns when it is handed to the socket as far as the client takes it.
     func send(_ response: HTTPResponse, for exchange: HTTPExchange) async {
+        var end = ResponseEnd()
+        await send(response, for: exchange, &end)
+        await writable(for: exchange)
+        end.isComplete = end.isComplete && isHandling(exchange)
+        response.ended?(end)
+    }
+
+    private func send(_ response: HTTPResponse, for exchange: HTTPExchange, _ end: inout ResponseEnd) async {
         guard isHandling(exchange), let context else { return }
         let configuration = shared.configuration
         let mayKeepAlive =
@@ -20,10 +28,12 @@ extension HTTPConnection {
             mayKeepAlive: mayKeepAlive)
         exchange.keepsAlive = framing.keepsAlive
         var head = head(of: response, framing, isHTTP10: exchange.isHTTP10)
+        end.isComplete = true
         guard !framing.isHeadOnly else { return context.writeAndFlush(wrapOutboundOut(head), promise: nil) }
         switch response.body {
         case .empty, .headOnly: context.writeAndFlush(wrapOutboundOut(head), promise: nil)
         case .buffer(var body):
+            end.sentBytes = Int64(body.readableBytes)
             if body.readableBytes <= Self.copiedBodyBytes {
                 head.writeBuffer(&body)
                 context.writeAndFlush(wrapOutboundOut(head), promise: nil)
@@ -32,9 +42,11 @@ extension HTTPConnection {
                 context.writeAndFlush(wrapOutboundOut(body), promise: nil)
             }
         case .stream(let source, _):
-            await stream(source, head: head, framing.length, for: exchange)
+            await stream(source, head: head, framing.length, for: exchange, &end)
+            if let failure = end.failure, response.ended == nil {
+                shared.logger.warning("http.response.cut", metadata: ["error": "\(failure)"])
+            }
         }
-        await writable(for: exchange)
     }
 }
 
@@ -54,8 +66,10 @@ extension HTTPConnection {
     }
 
     private func stream(
-        _ source: any ByteSource, head: ByteBuffer, _ length: ResponseFraming.Length, for exchange: HTTPExchange
+        _ source: any ByteSource, head: ByteBuffer, _ length: ResponseFraming.Length, for exchange: HTTPExchange,
+        _ end: inout ResponseEnd
     ) async {
+        end.isComplete = false
         var unsentHead: ByteBuffer? = head
         var remaining: Int64? = if case .known(let length) = length { length } else { nil }
         do {
@@ -67,6 +81,7 @@ extension HTTPConnection {
                 }
                 if let head = unsentHead.take() { context.write(wrapOutboundOut(head), promise: nil) }
                 write(piece, isChunk: length == .chunked, context)
+                end.sentBytes += Int64(piece.readableBytes)
                 context.flush()
                 await writable(for: exchange)
             }
@@ -75,10 +90,11 @@ extension HTTPConnection {
             if let head = unsentHead.take() { context.write(wrapOutboundOut(head), promise: nil) }
             if length == .chunked { context.write(wrapOutboundOut(ByteBuffer(string: "0\r\n\r\n")), promise: nil) }
             context.flush()
+            end.isComplete = true
         } catch {
             // The client must not take what it has for the whole.
             exchange.keepsAlive = false
-            shared.logger.warning("http.response.cut", metadata: ["error": "\(error)"])
+            if !(error is CancellationError) { end.failure = error }
             if isHandling(exchange) { context?.close(promise: nil) }
         }
     }

@@ -52,6 +52,8 @@ package protocol RequestBody: ByteSource {
     var expectsContinue: Bool { get }
     /// Whether `next()` would answer at once.
     var isReady: Bool { get }
+    /// Bytes pulled so far, without HTTP's own chunk framing.
+    var receivedBytes: Int64 { get }
     /// Ends a `next()` that waits for the client with ``HTTPBodyError/interrupted``; the body can be pulled on afterwards.
     /// On the connection's event loop.
     func interrupt()
@@ -59,6 +61,7 @@ package protocol RequestBody: ByteSource {
 
 extension RequestBody {
     package var isReady: Bool { true }
+    package var receivedBytes: Int64 { 0 }
     package func interrupt() {}
 }
 
@@ -79,6 +82,9 @@ package struct HTTPResponse: Sendable {
     package var body: ResponseBody
     /// Close the connection after this response.
     package var closes: Bool
+    /// Called once, on the connection's event loop, when all of the response was handed to the socket or when it is certain
+    /// that it never will be.
+    package var ended: (@Sendable (ResponseEnd) -> Void)?
 
     package init(status: Int, headers: HTTPHeaders = [:], body: ResponseBody = .empty, closes: Bool = false) {
         self.status = status
@@ -86,6 +92,18 @@ package struct HTTPResponse: Sendable {
         self.body = body
         self.closes = closes
     }
+}
+
+/// How a response ended.
+package struct ResponseEnd: Sendable {
+    /// Body bytes handed to the socket.
+    package var sentBytes: Int64 = 0
+    /// Whether the client can have taken all of it.
+    package var isComplete = false
+    /// Why the body's source broke off; `nil` when the client went away.
+    package var failure: (any Error)?
+
+    package init() {}
 }
 
 package enum ResponseBody: Sendable {

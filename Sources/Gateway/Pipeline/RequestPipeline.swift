@@ -43,7 +43,7 @@ package struct RequestPipeline: HTTPResponder {
         var trace = newTrace(method: http.method)
         trace.peer = http.connection.remoteAddress
         var isControl = false
-        let response: HTTPResponse
+        var response: HTTPResponse
         do {
             let target = try RequestTarget(parsing: http.target)
             trace.path = target.rawPath
@@ -69,10 +69,17 @@ package struct RequestPipeline: HTTPResponder {
                 authentication: authentication, caller: caller, now: now, path: target.rawPath)
             let answer = try await operations.perform(call, request, endpoint: endpoint, trace: &trace)
             response = ResponseEncoder.encode(answer, for: trace)
+            try await StartedBody.start(&response)
         } catch {
             response = refuse(error, isControl: isControl, trace: &trace)
         }
-        finish(&trace, response, bytesIn: http.body.announcedLength ?? 0)
+        guard case .stream = response.body else {
+            finish(&trace, response, bytesIn: http.body.receivedBytes)
+            return response
+        }
+        response.ended = { [trace, body = http.body, status = response.status] in
+            finish(trace, status: status, $0, bytesIn: body.receivedBytes)
+        }
         return response
     }
 
@@ -114,9 +121,10 @@ package struct RequestPipeline: HTTPResponder {
     }
 
     private func refuse(_ error: any Error, isControl: Bool, trace: inout RequestTrace) -> HTTPResponse {
+        trace.note(error)
         let known = S3Error(reporting: error)
         // 501 is a client's wish for something that is not there, and no trouble of ours.
-        if known.code.status >= 500, known.code != .notImplemented {
+        if known.code.status >= 500, known.code != .notImplemented, !trace.isAborted {
             logger.error(
                 "request failed",
                 metadata: ["id": "\(trace.id)", "path": "\(trace.path.prefix(256))", "error": "\(error)"])
@@ -128,9 +136,27 @@ package struct RequestPipeline: HTTPResponder {
     }
 
     private func finish(_ trace: inout RequestTrace, _ response: HTTPResponse, bytesIn: Int64) {
-        trace.status = response.status
+        // The task of a request is cancelled when its connection ends.
+        if Task.isCancelled { trace.isAborted = true }
+        trace.bytesOut = trace.isAborted ? 0 : response.body.length
+        observe(&trace, status: response.status, bytesIn: bytesIn)
+    }
+
+    /// The same for an answer whose body was streamed.
+    private func finish(_ trace: RequestTrace, status: Int, _ end: ResponseEnd, bytesIn: Int64) {
+        var trace = trace
+        trace.note(end)
+        if let failure = end.failure {
+            logger.error(
+                "answer broken off",
+                metadata: ["id": "\(trace.id)", "path": "\(trace.path.prefix(256))", "error": "\(failure)"])
+        }
+        observe(&trace, status: status, bytesIn: bytesIn)
+    }
+
+    private func observe(_ trace: inout RequestTrace, status: Int, bytesIn: Int64) {
+        trace.status = trace.isAborted ? 0 : status
         trace.bytesIn = bytesIn
-        trace.bytesOut = response.body.length
         trace.durationNanoseconds = time.monotonicNanoseconds() - trace.startedNanoseconds
         observer.finished(trace)
     }
