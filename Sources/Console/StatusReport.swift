@@ -7,7 +7,7 @@ package struct StatusReport: Sendable, Codable, Hashable {
     package struct Region: Sendable, Codable, Hashable {
         package var name: String
         package var isHome: Bool
-        /// Whether its store answers.
+        /// Whether its store answers and can take writes.
         package var isHealthy: Bool
         package var buckets: Int
         /// Why it is not healthy, in words.
@@ -118,6 +118,9 @@ package struct StatusReport: Sendable, Codable, Hashable {
     /// Only pairs for which something waits.
     package var replication: [Replication]
     package var operations: [Operation]
+    /// Regions that have data in the server's folder but are not configured, so that their buckets are not served; left out
+    /// when there are none.
+    package var unservedRegions: [String]?
 
     package init(
         server: String, uptimeMilliseconds: Int64, listeners: [String], regions: [Region],
@@ -133,13 +136,16 @@ package struct StatusReport: Sendable, Codable, Hashable {
         self.operations = operations
     }
 
-    /// Every region's store answers. Replication that is behind is work, not illness.
+    /// Every region's store answers and can take writes. Replication that is behind is work, not illness.
     package var isHealthy: Bool { !regions.isEmpty && regions.allSatisfy(\.isHealthy) }
 
     /// What a person should look at, in plain sentences.
     package var attention: [String] {
         var out = regions.filter { !$0.isHealthy }.map {
             "Region \($0.name) is not healthy: \($0.detail ?? "unknown")."
+        }
+        for region in unservedRegions ?? [] {
+            out.append("Region \(region) has data here but is not configured: its buckets are not served.")
         }
         for item in replication where item.retrying > 0 {
             out.append(

@@ -29,7 +29,8 @@ enum Composition {
         let metrics = Metrics()
         let telemetry = RequestTelemetry(registry: metrics, regions: configuration.regions.map(\.name))
         let status = InstallationStatus(
-            installation: installation, configuration: configuration, requests: telemetry.metrics, metrics: metrics)
+            installation: installation, configuration: configuration, folder: dataFolder,
+            requests: telemetry.metrics, metrics: metrics)
         let edgeKey = try dataFolder.edgeKey(random: random)
         let feed = ControlFeed(prefix: RoutingTable.controlPrefix, store: installation.control, time: time)
         let pages = RouteFeedResponder(

@@ -15,6 +15,8 @@ struct Installation: Sendable {
     let table: RoutingTable
     let registry: AccessPointRegistry
     let stores: [RegionName: RegionStore]
+    /// Regions that have data in the folder but are not configured.
+    let unservedRegions: [String]
     let replication: [ReplicationService]
     let time: any TimeSource
     let log: Logger
@@ -28,6 +30,11 @@ struct Installation: Sendable {
         log: Logger
     ) async throws -> Installation {
         let regions = configuration.regions.map(\.name)
+        let unserved = try folder.regionsWithData().filter { name in !regions.contains { $0.rawValue == name } }
+        for region in unserved {
+            log.warning(
+                "a region with data is not configured: its buckets are not served", metadata: ["region": "\(region)"])
+        }
         let places = places(configuration)
         let control = try await EmbeddedControlStore.open(path: folder.path("control.sqlite"))
         let directory = BucketDirectory(store: control, time: time)
@@ -54,7 +61,7 @@ struct Installation: Sendable {
         }
         return Installation(
             control: control, directory: directory, places: places, table: table, registry: registry, stores: stores,
-            replication: replication, time: time, log: log)
+            unservedRegions: unserved, replication: replication, time: time, log: log)
     }
 
     /// The configured regions, and `others`, with their distances.

@@ -12,15 +12,18 @@ import Telemetry
 final class InstallationStatus: StatusSource {
     private let installation: Installation
     private let configuration: ServerConfiguration
+    private let folder: DataFolder
     private let requests: RequestMetrics
     private let started: UInt64
     private let listeners = Mutex<[String]>([])
 
     init(
-        installation: Installation, configuration: ServerConfiguration, requests: RequestMetrics, metrics: Metrics
+        installation: Installation, configuration: ServerConfiguration, folder: DataFolder, requests: RequestMetrics,
+        metrics: Metrics
     ) {
         self.installation = installation
         self.configuration = configuration
+        self.folder = folder
         self.requests = requests
         started = installation.time.monotonicNanoseconds()
         ReplicationGauges.register(installation, in: metrics)
@@ -31,11 +34,13 @@ final class InstallationStatus: StatusSource {
     func statusReport() async -> StatusReport {
         let uptime = (installation.time.monotonicNanoseconds() - started) / 1_000_000
         let now = Timestamp(milliseconds: installation.time.wallMilliseconds())
-        return StatusReport(
+        var report = StatusReport(
             server: Version.text, uptimeMilliseconds: Int64(uptime), listeners: listeners.withLock { $0 },
             regions: configuration.regions.map(region), accessPoints: accessPoints(),
             replication: configuration.regions.flatMap { replication(from: $0.name, at: now) },
             operations: operations())
+        if !installation.unservedRegions.isEmpty { report.unservedRegions = installation.unservedRegions }
+        return report
     }
 
     private func region(_ region: ServerConfiguration.Region) -> StatusReport.Region {
@@ -50,7 +55,8 @@ final class InstallationStatus: StatusSource {
         report.buckets = store.listBuckets().count
         do {
             _ = try store.outboxSummaries()
-            report.isHealthy = true
+            report.detail = WriteProbe.trouble(in: folder.regionPath(region.name.rawValue))
+            report.isHealthy = report.detail == nil
         } catch {
             report.detail = "\(error)"
         }

@@ -143,3 +143,42 @@ def test_users_of_the_configuration(new_server, tmp_path):
             attempt()
         assert caught.value.response["Error"]["Code"] == "AccessDenied"
     assert mallory.list_buckets()["Buckets"] == []
+
+
+def test_a_region_that_cannot_be_written_is_not_healthy(new_server):
+    server = new_server()
+    # In the way of the probe's file: works for root too, who is stopped by no permission.
+    (server.data / "regions/eu-west-1/probe").mkdir()
+    shown = server.command("status")
+    assert shown.returncode == 1 and "Region eu-west-1 is not healthy: cannot write" in shown.stdout
+    assert fetch(server.endpoint + "/-/health")[0] == 503
+    (server.data / "regions/eu-west-1/probe").rmdir()
+    assert server.command("status").returncode == 0
+    assert fetch(server.endpoint + "/-/health")[0] == 200
+
+
+def test_a_region_taken_out_of_the_configuration_is_said(new_server, tmp_path):
+    server = new_server()
+    make_bucket(server, "left-out", "eu-west-1")
+    server.stop()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"version": 1, "regions": ["us-east-1"]}))
+    server.arguments += ["--config", str(config)]
+    server.start()
+    warnings = [line for line in server.log_text().splitlines() if '"level":"warning"' in line]
+    assert any("a region with data is not configured" in line and "eu-west-1" in line for line in warnings)
+    shown = server.command("status")
+    assert shown.returncode == 0 and "Region eu-west-1 has data here but is not configured" in shown.stdout
+    assert json.loads(server.command("status", "--json").stdout)["unservedRegions"] == ["ap-southeast-1", "eu-west-1"]
+
+
+def test_where_a_bucket_goes_without_a_constraint(new_server, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"version": 1, "regions": ["eu-west-1", "us-east-1"], "homeRegion": "eu-west-1"}))
+    server = new_server(start=False)
+    server.arguments += ["--config", str(config)]
+    server.start()
+    for region, expected in [("us-east-1", "us-east-1"), ("sa-east-1", "eu-west-1")]:
+        s3 = server.plain(region=region)
+        s3.create_bucket(Bucket=f"from-{region}")
+        assert answering_region(s3.head_bucket(Bucket=f"from-{region}")) == expected

@@ -96,6 +96,11 @@ import Testing
         let ill = StatusScreen.text(report)
         #expect(ill.contains("NOT HEALTHY: disk full") && ill.contains("us-east-1 70%"))
         #expect(ill.hasSuffix("! Region us-east-1 is not healthy: disk full."))
+        report.regions[0].isHealthy = true
+        report.unservedRegions = ["berlin"]
+        let fewer = StatusScreen.text(report)
+        #expect(fewer.contains("   healthy") && fewer.contains("berlin            NOT SERVED: not configured"))
+        #expect(fewer.hasSuffix("! Region berlin has data here but is not configured: its buckets are not served."))
     }
 
     @Test func answersAreTakenApart() throws {

@@ -20,7 +20,7 @@ private final class SeededSource: RandomSource {
 }
 
 /// Runs `body` in a new folder below the temporary one and removes it after.
-private func inTemporaryFolder(_ body: (String) throws -> Void) throws {
+func inTemporaryFolder(_ body: (String) throws -> Void) throws {
     var template = Array("/tmp/meridian-test-XXXXXX".utf8CString)
     let made = template.withUnsafeMutableBufferPointer { buffer in
         buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
@@ -40,6 +40,16 @@ private func removeAll(_ path: String) {
 }
 
 @Suite struct DataFolderTests {
+    @Test func regionsWithDataAreThoseWithAStore() throws {
+        try inTemporaryFolder { path in
+            let folder = DataFolder(path: path)
+            #expect(try folder.regionsWithData() == [])
+            for region in ["us-east-1", "berlin", "empty"] { try folder.makeFolder("regions/\(region)") }
+            for region in ["us-east-1", "berlin"] { try folder.write("regions/\(region)/metadata.sqlite", []) }
+            #expect(try folder.regionsWithData() == ["berlin", "us-east-1"])
+        }
+    }
+
     @Test func aNewFolderIsTheOwnersOnlyAndMarked() throws {
         try inTemporaryFolder { temporary in
             let folder = DataFolder(path: temporary + "/deep/er")

@@ -58,7 +58,7 @@ enum StatusScreen {
                     $0.name + ($0.isHome ? " (home)" : ""),
                     $0.isHealthy ? "answers" : "NOT HEALTHY: \($0.detail ?? "does not answer")", "\($0.buckets)",
                 ]
-            })
+            } + (report.unservedRegions ?? []).map { [$0, "NOT SERVED: not configured", "?"] })
         lines.append("")
         if report.accessPoints.isEmpty {
             lines.append("No Multi-Region Access Point yet.")

@@ -32,6 +32,16 @@ package struct DataFolder: Sendable {
     /// The path of a file or folder inside.
     package func path(_ name: String) -> String { path + "/" + name }
 
+    /// The folder of a region's store.
+    func regionPath(_ region: String) -> String { path("regions/\(region)") }
+
+    /// The regions that have a store here, sorted, configured or not.
+    func regionsWithData() throws -> [String] {
+        let regions = path("regions")
+        guard POSIXFile.exists(regions) else { return [] }
+        return try POSIXFile.list(regions).filter { POSIXFile.exists("\(regions)/\($0)/metadata.sqlite") }
+    }
+
     /// Makes a folder inside, readable by the owner only.
     package func makeFolder(_ name: String) throws {
         var partial = path
