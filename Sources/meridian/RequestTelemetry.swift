@@ -12,13 +12,14 @@ struct RequestTelemetry: RequestObserver {
 
     init(registry: Metrics, regions: [RegionName]) {
         metrics = RequestMetrics(
-            registry: registry, operations: S3Operation.allCases.map(\.rawValue), regions: regions.map(\.rawValue),
+            registry: registry, operations: S3Operation.allCases.map(\.rawValue) + ["GetCallerIdentity"],
+            regions: regions.map(\.rawValue),
             routeReasons: RouteReason.allCases.map(\.rawValue))
         accessLog = AccessLog(logger: Logger(label: "access"))
     }
 
     func finished(_ trace: RequestTrace) {
-        guard let operation = trace.operation?.rawValue else {
+        guard let operation = trace.operation?.rawValue ?? trace.otherOperation else {
             metrics.refused.add()
             return
         }

@@ -43,9 +43,12 @@ package struct Authenticator: Sendable {
     }
 
     /// Throws the S3 error for a wrong, old or malformed signature. A request without any is anonymous.
-    package func authenticate(_ request: HTTPRequest, now: Timestamp) throws(S3Error) -> Authentication {
+    /// `bodySHA256` is for services whose clients do not send it, see ``SignatureVerifier``.
+    package func authenticate(
+        _ request: HTTPRequest, bodySHA256: String? = nil, now: Timestamp
+    ) throws(S3Error) -> Authentication {
         let verified = try verifier.verify(
-            method: request.method, target: request.target, headers: request.headers, now: now)
+            method: request.method, target: request.target, headers: request.headers, bodySHA256: bodySHA256, now: now)
         guard let verified else {
             let mode = try SignatureVerifier.payloadMode(of: request.headers.first(name: "x-amz-content-sha256"))
             return Authentication(principal: .anonymous, signature: nil, payload: mode)

@@ -64,10 +64,7 @@ package struct EndpointResolver: Sendable {
         let name = host.lowercased()
         if domains.contains(where: { name == $0 || name.hasSuffix("." + $0) }) { return true }
         guard let rest = Self.remove(suffix: ".amazonaws.com", of: name) else { return false }
-        let labels = rest.split(separator: ".").map(String.init)
-        guard let first = labels.first else { return false }
-        if first == "sts" || first == "monitoring" { return labels.count <= 2 }
-        return Self.awsForm(rest) != nil
+        return TokenService.isServiceName(name) || Self.awsForm(rest) != nil
     }
 
     /// The host without its port, lower case; brackets of IPv6 literals are taken off.

@@ -56,6 +56,13 @@ package struct RequestPipeline: HTTPResponder {
                 return response
             }
             isControl = endpoint == .control
+            if case .service = endpoint, TokenService.isAddressed(http, host: host) {
+                let now = Timestamp(milliseconds: time.wallMilliseconds())
+                let response = await TokenService(authenticator: authenticator)
+                    .respond(to: http, query: target.query, now: now, trace: &trace)
+                finish(&trace, response, bytesIn: http.body.receivedBytes)
+                return response
+            }
 
             let call = try OperationCall(method: http.method, endpoint: endpoint, target: target, headers: http.headers)
             trace.operation = call.operation

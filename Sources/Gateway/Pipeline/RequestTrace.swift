@@ -9,6 +9,8 @@ package struct RequestTrace: Sendable {
     package var method = ""
     package var path = ""
     package var operation: S3Operation?
+    /// An operation of another service, in place of one of S3's: GetCallerIdentity.
+    package var otherOperation: String?
     package var peer: SocketAddress?
     /// Of a signature that was found valid.
     package var accessKeyID: String?
