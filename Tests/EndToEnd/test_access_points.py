@@ -99,6 +99,27 @@ def test_shares(server, access_point):
     assert abs(seen["us-east-1"] - 280) < 50, seen
 
 
+def test_listings_stay_in_one_region_under_shares(server, access_point):
+    access_point.dial(us_east_1=70, eu_west_1=30, ap_southeast_1=100)
+    s3, arn = server.overlay(), access_point.arn
+    for bucket in access_point.buckets.values():
+        for number in range(6):
+            s3.put_object(Bucket=bucket, Key=f"{number}", Body=b"x")
+        s3.create_multipart_upload(Bucket=bucket, Key="0")
+    where = set()
+    for marker in range(6):
+        page = s3.list_objects(Bucket=arn, MaxKeys=1, Marker=f"{marker}")
+        where.add(answering_region(page))
+        where.add(answering_region(s3.list_object_versions(Bucket=arn, MaxKeys=1, KeyMarker=f"{marker}")))
+        where.add(answering_region(s3.list_multipart_uploads(Bucket=arn)))
+        first = s3.list_objects_v2(Bucket=arn, MaxKeys=1)
+        assert first["ResponseMetadata"]["HTTPHeaders"]["x-meridian-route"] == "nearest"
+        rest = s3.list_objects_v2(Bucket=arn, ContinuationToken=first["NextContinuationToken"])
+        assert rest["ResponseMetadata"]["HTTPHeaders"]["x-meridian-route"] == "pinned"
+        where |= {answering_region(first), answering_region(rest)}
+    assert where == {"us-east-1"}
+
+
 def test_one_region_stays_active(access_point):
     with pytest.raises(access_point.control.exceptions.ClientError):
         access_point.dial(us_east_1=0, eu_west_1=0, ap_southeast_1=0)

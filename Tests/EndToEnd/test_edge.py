@@ -83,6 +83,13 @@ def test_multipart_stays_in_its_region(server, edge, access_point):
     assert stored == part + b"tail"
 
 
+def test_listings_stay_in_one_region_under_shares(server, edge_of, access_point):
+    access_point.dial(us_east_1=30, eu_west_1=70, ap_southeast_1=0)
+    s3 = edge_of(server, home="eu-west-1").overlay()
+    seen = {answering_region(s3.list_objects(Bucket=access_point.arn)) for _ in range(20)}
+    assert seen == {"eu-west-1"}
+
+
 def test_the_request_after_a_failover_goes_to_the_other_region(edge, access_point):
     s3 = edge.overlay()
     for target, dials in [("eu-west-1", (0, 100, 0)), ("ap-southeast-1", (0, 0, 100)), ("us-east-1", (100, 0, 0))]:
