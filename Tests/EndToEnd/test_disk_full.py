@@ -49,6 +49,8 @@ def test_nothing_is_lost(small_disk, new_server, tmp_path):
         assert error.response["Error"]["Code"] == "ServiceUnavailable" and "disk is full" in str(error)
         assert server.process.poll() is None, server.log_text()[-2000:]
     assert len(stored) > 10
+    shown = server.command("status")
+    assert shown.returncode == 1 and "NOT HEALTHY: no space" in shown.stdout
     for key, body in stored.items():
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body, key
     listed = {o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket) for o in page["Contents"]}
@@ -57,6 +59,7 @@ def test_nothing_is_lost(small_disk, new_server, tmp_path):
     # Room again, by whoever runs the machine; the same server goes on.
     subprocess.run(["mount", "-o", "remount,size=48m", str(small_disk)], check=True)
     eventually(lambda: s3.put_object(Bucket=bucket, Key="after", Body=os.urandom(1_000_000)), "writing goes on")
+    assert server.command("status").returncode == 0
     key = next(iter(stored))
     s3.delete_object(Bucket=bucket, Key=key)
     del stored[key]

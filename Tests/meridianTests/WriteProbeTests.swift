@@ -8,7 +8,7 @@ import Testing
         #expect(WriteProbe.shortage(enough) == nil)
         #expect(WriteProbe.shortage(.init(bytes: 1 << 40, files: nil)) == nil)
         #expect(
-            WriteProbe.shortage(.init(bytes: 3 << 20, files: nil)) == "no space: 3 MiB are free, 64 are needed")
+            WriteProbe.shortage(.init(bytes: 3 << 20, files: nil)) == "no space: 3 MiB are free, 8 are needed")
         #expect(
             WriteProbe.shortage(.init(bytes: 1 << 40, files: 9))
                 == "no space: 9 files can still be made, 1000 are needed")

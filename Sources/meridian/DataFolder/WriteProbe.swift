@@ -11,7 +11,7 @@
 enum WriteProbe {
     /// With less room than this a region is said to be out of space, although small writes may still succeed: databases
     /// need some to work in.
-    static let reservedBytes: UInt64 = 64 << 20
+    static let reservedBytes: UInt64 = 8 << 20
     /// Every object above the inline limit is a file.
     static let reservedFiles: UInt64 = 1000
 
