@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Storage
+import Synchronization
 import Testing
 
 @testable import Gateway
@@ -243,6 +244,56 @@ struct HTTPLifetimeTests {
             #expect(front.counters.connectionsOpen == 0)
             #expect(front.counters.requestsInFlight == 0)
         }
+    }
+
+    /// A connection may be between requests while the end of its last answer is not taken yet.
+    @Test func shutdownDeliversTheEndOfTheLastAnswer() async throws {
+        let size = 50_000
+        let answered = Mutex<[String: Int]>([:])
+        try await withFront(respond: { request in
+            let target = request.target
+            guard target != "/" else { return .text("small") }
+            var response = HTTPResponse.text(String(repeating: "x", count: size))
+            response.ended = { _ in answered.withLock { $0[target, default: 0] += 1 } }
+            return response
+        }) { front, port in
+            // How many answers fit into the buffers of a connection whose client reads nothing: the front holds up to
+            // 512 KiB back before it stops, which is ten of them.
+            let probe = try await RawClient.connect(port, autoRead: false)
+            let fitting = try await Self.requestUntilHeld(probe, "/probe", limit: 1000, answered, port)
+            try? await probe.close()
+            let slow = try await RawClient.connect(port, autoRead: false)
+            let count = try await Self.requestUntilHeld(slow, "/slow", limit: max(1, fitting - 4), answered, port)
+            async let down: Void = front.shutdown(grace: .seconds(30))
+            await #expect(throws: (any Error).self) {
+                while true { try await RawClient.connect(port).close() }
+            }
+            // Fails when everything fitted into the socket's buffers and the connection has ended already.
+            try? await slow.channel.setOption(.autoRead, value: true).get()
+            let received = await slow.receiveToEnd()
+            let bytes = received.utf8.count { $0 == UInt8(ascii: "x") }
+            #expect(bytes >= count * size && bytes % size == 0, "an answer was cut off")
+            await down
+        }
+    }
+
+    /// Sends one request after the other, until one is not answered any more. Returns how many were.
+    private static func requestUntilHeld(
+        _ client: RawClient, _ target: String, limit: Int, _ answered: borrowing Mutex<[String: Int]>, _ port: Int
+    ) async throws -> Int {
+        for count in 0..<limit {
+            try await client.send("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n")
+            var exchanges = 0
+            while answered.withLock({ $0[target, default: 0] }) == count {
+                guard exchanges < 20 else { return count }
+                exchanges += 1
+                let other = try await RawClient.connect(port)
+                try await other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try await other.response().body == "small")
+                try? await other.close()
+            }
+        }
+        return limit
     }
 
     @Test func shutdownCutsWhatOutlivesTheGrace() async throws {

@@ -140,7 +140,7 @@ extension HTTPConnection {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is DrainConnection, case .idle = phase { context.close(promise: nil) }
+        if event is DrainConnection, case .idle = phase { closeAfterWrites(readsOn: false) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -257,10 +257,8 @@ extension HTTPConnection {
                 case .head: return refuse(HTTPFailure(status: 400, reason: "A body has no end."))
                 }
             case .idle:
-                if shared.registry.isDraining {
-                    context?.close(promise: nil)
-                    return
-                }
+                // The end of the last answer may still be on its way into the socket.
+                if shared.registry.isDraining { return closeAfterWrites(readsOn: false) }
                 guard let item = queue.popFirst() else { return }
                 switch item {
                 case .head(let head): begin(head)
