@@ -34,9 +34,17 @@ private func digit(_ value: UInt8, a: UInt8) -> UInt8 { value < 10 ? UInt8(ascii
 extension [UInt8] {
     /// Lower-case hex.
     mutating func appendHex(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes {
-            append(digit(byte >> 4, a: UInt8(ascii: "a")))
-            append(digit(byte & 15, a: UInt8(ascii: "a")))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { digits in
+            var count = 0
+            for byte in bytes {
+                digits[count] = digit(byte >> 4, a: UInt8(ascii: "a"))
+                digits[count + 1] = digit(byte & 15, a: UInt8(ascii: "a"))
+                count += 2
+                guard count == digits.count else { continue }
+                append(contentsOf: digits)
+                count = 0
+            }
+            append(contentsOf: digits[..<count])
         }
     }
 

@@ -56,6 +56,7 @@ struct CanonicalRequest {
 
     static func appendPath(_ path: ArraySlice<UInt8>, to out: inout [UInt8]) {
         if path.isEmpty { out.append(UInt8(ascii: "/")) }
+        if path.allSatisfy({ $0.isUnreserved || $0 == UInt8(ascii: "/") }) { return out.append(contentsOf: path) }
         var index = path.startIndex
         while index < path.endIndex {
             let byte = path[index]
@@ -85,10 +86,17 @@ struct CanonicalRequest {
             encoded.appendURIEncoded(parts[item.value])
             items.append((start..<middle, middle..<encoded.count))
         }
-        items.sort { one, other in
-            if encoded[one.name].lexicographicallyPrecedes(encoded[other.name]) { return true }
-            if encoded[other.name].lexicographicallyPrecedes(encoded[one.name]) { return false }
-            return encoded[one.value].lexicographicallyPrecedes(encoded[other.value])
+        encoded.withUnsafeBytes { encoded in
+            func order(_ one: Range<Int>, _ other: Range<Int>) -> Int {
+                let left = UnsafeRawBufferPointer(rebasing: encoded[one])
+                let right = UnsafeRawBufferPointer(rebasing: encoded[other])
+                for (one, other) in zip(left, right) where one != other { return one < other ? -1 : 1 }
+                return left.count - right.count
+            }
+            items.sort { one, other in
+                let names = order(one.name, other.name)
+                return names != 0 ? names < 0 : order(one.value, other.value) < 0
+            }
         }
         for (index, item) in items.enumerated() {
             if index > 0 { out.append(UInt8(ascii: "&")) }

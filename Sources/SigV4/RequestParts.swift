@@ -29,11 +29,18 @@ struct RequestParts: Sendable {
 
     private mutating func appendHeader(name: String, value: String) {
         let start = bytes.count
-        for byte in name.utf8 { bytes.append(byte.lowercase) }
+        bytes.append(contentsOf: name.utf8)
         let middle = bytes.count
         bytes.append(contentsOf: value.utf8)
-        let trimmed = bytes[middle...].trimmed
-        headers.append(Header(name: start..<middle, value: trimmed.startIndex..<trimmed.endIndex))
+        let trimmed = bytes.withUnsafeMutableBufferPointer { bytes in
+            for index in start..<middle { bytes[index] = bytes[index].lowercase }
+            var first = middle
+            var end = bytes.count
+            while first < end, bytes[first].isBlank { first += 1 }
+            while first < end, bytes[end - 1].isBlank { end -= 1 }
+            return first..<end
+        }
+        headers.append(Header(name: start..<middle, value: trimmed))
     }
 
     /// Takes scheme and authority off an absolute-form target and parts path and query.
@@ -42,7 +49,8 @@ struct RequestParts: Sendable {
         bytes.append(contentsOf: target.utf8)
         let end = bytes.count
         var first = start
-        for scheme in ["http://", "https://"] where end - start >= scheme.utf8.count {
+        let isAbsolute = start < end && bytes[start] != UInt8(ascii: "/")
+        for scheme in ["http://", "https://"] where isAbsolute && end - start >= scheme.utf8.count {
             guard zip(bytes[start..<end], scheme.utf8).allSatisfy({ $0.lowercase == $1 }) else { continue }
             first = start + scheme.utf8.count
             while first < end, bytes[first] != UInt8(ascii: "/"), bytes[first] != UInt8(ascii: "?") { first += 1 }

@@ -60,8 +60,14 @@ extension SignatureClaim {
 
     /// From the query string.
     init(query parts: RequestParts) throws(S3Error) {
-        for name in Self.queryNames where parts.queryCount(name) > 1 {
-            throw SignatureFault.malformed("\(name) is there more than once.", isPresigned: true)
+        // One bit per name that was seen.
+        var seen: UInt32 = 0
+        for item in parts.query where parts.hasPrefix(item.name, "X-Amz-") {
+            guard let index = Self.queryNames.firstIndex(where: { parts.isName(item.name, $0) }) else { continue }
+            guard seen & 1 << UInt32(index) == 0 else {
+                throw SignatureFault.malformed("\(Self.queryNames[index]) is there more than once.", isPresigned: true)
+            }
+            seen |= 1 << UInt32(index)
         }
         guard let algorithmName = parts.queryValue("X-Amz-Algorithm"),
             let credential = parts.queryValue("X-Amz-Credential"),

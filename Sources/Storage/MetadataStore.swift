@@ -15,6 +15,10 @@ package protocol MetadataStore: Sendable {
         _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
     ) async throws -> Result
 
+    /// The newest version of a key with its bytes when they are small, perhaps from memory, but never older than what any
+    /// read or answered write has shown. `nil` when the key has no version or its newest is a delete marker.
+    func newestObject(bucket: Int64, key: ObjectKey) throws -> NewestObject?
+
     /// Waits for running work, checkpoints and closes.
     func close() async throws
 }

@@ -17,6 +17,18 @@ extension RegionStore {
         return try metadata.read { try self.find(key, version: version, in: bucket, $0) }
     }
 
+    /// The current object with its bytes when they are small; the quickest way to it, often without the metadata store's
+    /// file. Throws as ``object(_:version:bucket:)`` without a version.
+    package func newestObject(_ key: ObjectKey, bucket: BucketName) throws -> NewestObject {
+        let known = try self.bucket(bucket)
+        if let found = try metadata.newestObject(bucket: known.id, key: key) { return found }
+        // Says why there is none. A write may have come in between.
+        let version = try object(key, version: nil, bucket: bucket)
+        guard let found = try NewestObject(version, inlineData: { id in try metadata.read { try $0.inlineData(id: id) } })
+        else { throw S3Error.noSuchKey(key) }
+        return found
+    }
+
     func find(_ key: ObjectKey, version id: VersionID?, in bucket: Bucket, _ reader: any MetadataReader) throws
         -> ObjectVersion
     {
@@ -80,9 +92,7 @@ extension RegionStore {
                 throw S3Error.replacedWhileReading(version.key)
             }
             guard Int64(bytes.readableBytes) == object.size, bytes.crc32c == crc32c else {
-                throw StorageError.corrupt(
-                    detail: "inline data \(id) of \(version.versionID): \(bytes.readableBytes) bytes with CRC-32C "
-                        + "\(bytes.crc32c), expected \(object.size) bytes with \(crc32c)")
+                throw StorageError.corruptInlineData(id, of: version, found: bytes)
             }
             return bytes
         }

@@ -59,7 +59,7 @@ struct ResponseHeadWriter {
         var hasServer = false
         for (name, value) in response.headers {
             if Self.isFraming(name) { continue }
-            if name.utf8.count == 6, name.lowercased() == "server" { hasServer = true }
+            if name.utf8.count == 6, Self.equals(name, "server") { hasServer = true }
             out.writeString("\r\n")
             Self.writeField(name, into: &out)
             out.writeString(": ")
@@ -86,26 +86,50 @@ struct ResponseHeadWriter {
 
     private static func isFraming(_ name: String) -> Bool {
         switch name.utf8.count {
-        case 4: name.lowercased() == "date"
-        case 10: { $0 == "connection" || $0 == "keep-alive" }(name.lowercased())
-        case 14: name.lowercased() == "content-length"
-        case 17: name.lowercased() == "transfer-encoding"
+        case 4: equals(name, "date")
+        case 10: equals(name, "connection") || equals(name, "keep-alive")
+        case 14: equals(name, "content-length")
+        case 17: equals(name, "transfer-encoding")
         default: false
         }
+    }
+
+    /// Without case, of ASCII. `lowercase` is a name of the same length in lower case.
+    private static func equals(_ name: String, _ lowercase: StaticString) -> Bool {
+        var other = lowercase.utf8Start
+        for byte in name.utf8 {
+            let folded = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+            guard folded == other.pointee else { return false }
+            other += 1
+        }
+        return true
     }
 
     /// A line break in a name or value would start a header (or a response) of the value's making, so control
     /// characters become spaces.
     private static func writeField(_ text: String, into out: inout ByteBuffer) {
-        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) {
-            out.writeString(text)
-        } else {
-            for byte in text.utf8 { out.writeInteger(byte >= 0x20 && byte != 0x7F ? byte : 0x20) }
+        let start = out.readableBytes
+        out.writeString(text)
+        // Looked at where they are now: one pass over plain bytes.
+        out.withUnsafeMutableReadableBytes { bytes in
+            for index in start..<bytes.count where bytes[index] < 0x20 || bytes[index] == 0x7F {
+                if bytes[index] != 0x09 { bytes[index] = 0x20 }
+            }
         }
     }
 
     static func writeDecimal(_ number: Int64, into out: inout ByteBuffer) {
-        out.writeString(String(number))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = number.magnitude
+            var start = digits.count
+            repeat {
+                start -= 1
+                digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if number < 0 { out.writeInteger(UInt8(ascii: "-")) }
+            out.writeBytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[start...]))
+        }
     }
 
     /// `SIZE CRLF` before a chunk's bytes; the CRLF after them is the caller's.

@@ -23,6 +23,7 @@ extension ObjectOperations {
         let reads = target.accessPoint?.reads ?? .local
         if reads != .freshest {
             do {
+                if let newest = try Self.newest(target, withBytes: withBytes) { return newest }
                 return try target.store.withSnapshot {
                     try Self.look(at: Router.local(target), target, withBytes: withBytes)
                 }
@@ -31,6 +32,16 @@ extension ObjectOperations {
             {}
         }
         return try Self.look(at: router.readSource(target), target, withBytes: withBytes)
+    }
+
+    /// The current object, the one most reads are about; `nil` for a request that names a version.
+    private static func newest(_ target: BucketRequest, withBytes: Bool) throws -> Found? {
+        guard !target.query.contains("versionId") else { return nil }
+        let newest = try target.store.newestObject(try target.objectKey(), bucket: target.bucket.name)
+        try checkConditions(target, newest.version, newest.content)
+        return Found(
+            source: ReadSource(store: target.store, version: newest.version, content: newest.content, servedBy: nil),
+            selection: try select(target, newest.content), inline: withBytes ? try newest.inlineContent() : nil)
     }
 
     private static func look(at source: ReadSource, _ target: BucketRequest, withBytes: Bool) throws -> Found {

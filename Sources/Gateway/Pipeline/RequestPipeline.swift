@@ -45,7 +45,7 @@ package struct RequestPipeline: HTTPResponder {
         var isControl = false
         var response: HTTPResponse
         do {
-            let target = try RequestTarget(parsing: http.target)
+            let target = try RequestTarget(parsing: http.target, skipsSignature: true)
             trace.path = target.rawPath
             let host = target.authority ?? http.headers.first(name: "host")
             let endpoint = try endpoints.resolve(host: host, path: target.rawPath)

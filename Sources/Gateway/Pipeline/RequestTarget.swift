@@ -8,8 +8,8 @@ package struct RequestTarget: Sendable, Hashable {
     package let rawPath: String
     package let query: QueryItems
 
-    /// Throws `InvalidURI` for anything that is not a path we can decode.
-    package init(parsing target: String) throws(S3Error) {
+    /// Throws `InvalidURI` for anything that is not a path we can decode. `skipsSignature`: see ``QueryItems``.
+    package init(parsing target: String, skipsSignature: Bool = false) throws(S3Error) {
         // By bytes throughout: a presigned target has hundreds of characters.
         var rest = Substring(target)
         if target.utf8.first != UInt8(ascii: "/"),
@@ -29,7 +29,8 @@ package struct RequestTarget: Sendable, Hashable {
             throw S3Error(.invalidURI, "The request target must start with '/', but it is '\(target.prefix(128))'.")
         }
         rawPath = path
-        query = try QueryItems(parsing: question.map { rest[rest.utf8.index(after: $0)...] } ?? "")
+        query = try QueryItems(
+            parsing: question.map { rest[rest.utf8.index(after: $0)...] } ?? "", skipsSignature: skipsSignature)
     }
 }
 
@@ -50,13 +51,23 @@ package struct QueryItems: Sendable, Hashable {
     }
 
     package static let maximumCount = 200
+    private static let signaturePrefix = Array("X-Amz-".utf8)
     package let items: [Item]
 
-    package init(parsing text: Substring) throws(S3Error) {
+    /// `skipsSignature`: plain parameters of SigV4 (`X-Amz-…` without escapes) are counted and left out. They are most of
+    /// a presigned target, and whoever verifies the signature reads the target itself.
+    package init(parsing text: Substring, skipsSignature: Bool = false) throws(S3Error) {
         var items: [Item] = []
+        var count = 0
         for piece in text.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: true) {
-            guard items.count < Self.maximumCount else {
+            guard count < Self.maximumCount else {
                 throw S3Error(.invalidURI, "More than \(Self.maximumCount) query parameters.")
+            }
+            count += 1
+            if skipsSignature, piece.starts(with: Self.signaturePrefix),
+                piece.allSatisfy({ $0 != UInt8(ascii: "%") && $0 < 0x80 })
+            {
+                continue
             }
             let equals = piece.firstIndex(of: UInt8(ascii: "="))
             guard let name = PercentEncoding.decode(piece[..<(equals ?? piece.endIndex)]) else {
@@ -82,7 +93,7 @@ package struct QueryItems: Sendable, Hashable {
     /// Without the parameters of SigV4 (`X-Amz-…`), which name no operation: what is left is mostly empty, and finding
     /// the operation looks for forty names in it.
     var withoutSignature: QueryItems {
-        QueryItems(items: items.filter { !$0.name.utf8.starts(with: "X-Amz-".utf8) })
+        QueryItems(items: items.filter { !$0.name.utf8.starts(with: Self.signaturePrefix) })
     }
 
     /// The first value of `name`: empty when it has no `=`, `nil` when it is not there.

@@ -19,6 +19,10 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
         left.rawValue.utf8.lexicographicallyPrecedes(right.rawValue.utf8)
     }
     package func hash(into hasher: inout Hasher) {
-        for byte in rawValue.utf8 { hasher.combine(byte) }
+        let isHashed: Void? = rawValue.utf8.withContiguousStorageIfAvailable {
+            hasher.combine(bytes: UnsafeRawBufferPointer($0))
+        }
+        // Not contiguous: a string of another library, the same bytes one by one.
+        if isHashed == nil { Array(rawValue.utf8).withUnsafeBytes { hasher.combine(bytes: $0) } }
     }
 }

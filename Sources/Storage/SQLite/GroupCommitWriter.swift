@@ -46,14 +46,16 @@ final class GroupCommitWriter: Sendable {
     private let queueLimit: Int
     private let checkpointPages: Int
     private let commits: CommitCount
+    private let newest: NewestObjects
     private let beforeCheckpoint: @Sendable () -> Void
 
-    /// Every commit is counted in `commits`. `beforeCheckpoint` lets go of what keeps the log long.
+    /// Every commit is counted in `commits`, and `newest` forgets what it touches. `beforeCheckpoint` lets go of what keeps the log long.
     init(
         _ connection: sending Connection, queueLimit: Int, checkpointPages: Int, commits: CommitCount,
-        beforeCheckpoint: @escaping @Sendable () -> Void
+        newest: NewestObjects, beforeCheckpoint: @escaping @Sendable () -> Void
     ) {
         self.commits = commits
+        self.newest = newest
         self.beforeCheckpoint = beforeCheckpoint
         confined = Confined(connection: connection, nextCheckpoint: checkpointPages)
         self.queueLimit = queueLimit
@@ -128,12 +130,14 @@ final class GroupCommitWriter: Sendable {
     /// commit, because what it saw may be the work of others in the batch.
     private func commit(_ batch: [Request], on connection: Connection) {
         var outcomes: [Outcome] = []
+        let touched = TouchedKeys()
         outcomes.reserveCapacity(batch.count)
         do {
             try connection.run("BEGIN IMMEDIATE")
-            for request in batch { outcomes.append(try perform(request, on: connection)) }
+            for request in batch { outcomes.append(try perform(request, SQLiteSession(connection, touched: touched))) }
             commits.begin()
             defer { commits.end() }
+            newest.forget(touched.keys)
             try connection.run("COMMIT")
         } catch {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
@@ -150,10 +154,11 @@ final class GroupCommitWriter: Sendable {
     }
 
     /// Throws only when the whole transaction is lost: SQLite ends it on its own when the disk is full or fails.
-    private func perform(_ request: Request, on connection: Connection) throws -> Outcome {
+    private func perform(_ request: Request, _ session: SQLiteSession) throws -> Outcome {
+        let connection = session.connection
         try connection.run("SAVEPOINT request")
         do {
-            let resume = try request.run(SQLiteSession(connection))
+            let resume = try request.run(session)
             // A body may have swallowed the error that ended the transaction.
             guard connection.isInTransaction else { throw StorageError.io(operation: "write", detail: "rolled back") }
             try connection.run("RELEASE request")

@@ -1,3 +1,4 @@
+package import S3Model
 import SQLite
 
 /// The metadata of one region in one SQLite file (write-ahead log, `synchronous=FULL`, group commit).
@@ -6,10 +7,16 @@ import SQLite
 package final class SQLiteMetadataStore: MetadataStore {
     private let readers: SQLiteReaderPool
     private let writer: GroupCommitWriter
+    private let commits: CommitCount
+    let newest: NewestObjects
 
-    private init(readers: SQLiteReaderPool, writer: GroupCommitWriter) {
+    private init(
+        readers: SQLiteReaderPool, writer: GroupCommitWriter, commits: CommitCount, newest: NewestObjects
+    ) {
         self.readers = readers
         self.writer = writer
+        self.commits = commits
+        self.newest = newest
     }
 
     /// Opens the file at `path`, creating it or bringing it up to date.
@@ -28,13 +35,15 @@ package final class SQLiteMetadataStore: MetadataStore {
             try configure(connection, path: path)
             try SQLiteSchema.migrate(connection)
             let commits = CommitCount()
+            let newest = NewestObjects()
             let pool = try SQLiteReaderPool(
                 path: path, initial: readers, limit: max(1, readers, maximumReaders), commits: commits)
             return SQLiteMetadataStore(
                 readers: pool,
                 writer: GroupCommitWriter(
                     connection, queueLimit: queueLimit, checkpointPages: checkpointPages, commits: commits,
-                    beforeCheckpoint: { pool.endIdleSnapshots() }))
+                    newest: newest, beforeCheckpoint: { pool.endIdleSnapshots() }),
+                commits: commits, newest: newest)
         } catch let error as SQLiteError {
             throw StorageError(error)
         }
@@ -63,7 +72,23 @@ package final class SQLiteMetadataStore: MetadataStore {
     /// Throws `StorageError.closed` after ``close()``. May nest; an inner read sees the outer one's snapshot.
     package func read<Result>(_ body: (any MetadataReader) throws -> Result) throws -> Result {
         do {
-            return try readers.withReader { connection in try body(SQLiteSession(connection)) }
+            return try readers.withReader { connection, _ in try body(SQLiteSession(connection)) }
+        } catch let error as SQLiteError {
+            throw StorageError(error)
+        }
+    }
+
+    /// Throws `StorageError.closed` after ``close()``, unless the object is in memory.
+    package func newestObject(bucket: Int64, key: ObjectKey) throws -> NewestObject? {
+        let place = NewestObjects.Key(bucket: bucket, key: key)
+        if let known = newest.find(place) { return known }
+        do {
+            return try readers.withReader { connection, snapshot in
+                let found = try SQLiteSession(connection).newestObject(bucket: bucket, key: key)
+                // Within another read this is what was newest when that one began.
+                if let found, let snapshot { newest.keep(found, place, settled: snapshot, in: commits) }
+                return found
+            }
         } catch let error as SQLiteError {
             throw StorageError(error)
         }

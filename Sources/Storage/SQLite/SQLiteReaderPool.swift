@@ -63,12 +63,13 @@ final class SQLiteReaderPool: Sendable {
         return Reader(connection, owner: owner)
     }
 
-    /// Runs `body` on a consistent snapshot.
-    func withReader<Result>(_ body: (Connection) throws -> Result) throws -> Result {
+    /// Runs `body` on a consistent snapshot. Its second argument is the count of commits that the snapshot shows at least,
+    /// `nil` when one was running.
+    func withReader<Result>(_ body: (Connection, UInt64?) throws -> Result) throws -> Result {
         let (reader, isNested) = try take()
         defer { giveBack(reader) }
         let connection = reader.connection
-        guard !isNested else { return try body(connection) }
+        guard !isNested else { return try body(connection, reader.snapshot) }
         // Looked at before the transaction begins, so that it is never newer than what the transaction shows.
         let newest = commits.settled
         if newest == nil || reader.snapshot != newest {
@@ -77,7 +78,7 @@ final class SQLiteReaderPool: Sendable {
         }
         reader.snapshot = newest
         do {
-            return try body(connection)
+            return try body(connection, newest)
         } catch {
             Self.endSnapshot(of: reader)
             throw error

@@ -151,6 +151,7 @@ extension SQLiteSession {
     private static let largeRecordSize = 640
 
     func insert(version: ObjectVersion, bucket: Int64) throws {
+        touched?.insert(bucket: bucket, key: version.key)
         // New references first, so that data that old and new row share is never without one.
         try addReferences(to: version.object?.data ?? .empty)
         if let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) {
@@ -183,6 +184,7 @@ extension SQLiteSession {
     }
 
     func update(version: ObjectVersion, bucket: Int64) throws {
+        touched?.insert(bucket: bucket, key: version.key)
         guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
         var changed = version
         if case .object(var content) = version.content, let data = old.version.object?.data {
@@ -205,6 +207,7 @@ extension SQLiteSession {
     }
 
     func delete(version: ObjectVersion, bucket: Int64) throws {
+        touched?.insert(bucket: bucket, key: version.key)
         guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
         try removeRow(old, bucket: bucket)
         try release(old.version.object?.data ?? .empty)

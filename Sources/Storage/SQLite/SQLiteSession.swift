@@ -6,8 +6,13 @@ import SQLite
 /// over one file per concern.
 struct SQLiteSession: MetadataTransaction {
     let connection: Connection
+    /// Learns of every key whose versions are written; `nil` on reading connections.
+    let touched: TouchedKeys?
 
-    init(_ connection: Connection) { self.connection = connection }
+    init(_ connection: Connection, touched: TouchedKeys? = nil) {
+        self.connection = connection
+        self.touched = touched
+    }
 
     /// Turns a mistake in a stored record into `StorageError.corrupt` that says which one it is.
     func decoding<Value>(_ what: @autoclosure () -> String, _ body: () throws(RecordError) -> Value) throws -> Value {
