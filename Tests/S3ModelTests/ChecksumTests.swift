@@ -28,7 +28,7 @@ import Testing
         data.withUnsafeBytes { all in
             for round in 0..<2_000 {
                 let offset = Int.random(in: 0..<64, using: &generator)
-                let bound = round < 1_900 ? 300 : all.count - offset
+                let bound = round < 1_900 ? 1_200 : all.count - offset
                 let length = Int.random(in: 0...bound, using: &generator)
                 let start = all.baseAddress.map { $0 + offset }
                 let seed = generator.next()

@@ -87,24 +87,28 @@ import Testing
         }
     }
 
+    private final class Progress: Sendable {
+        let highest = Mutex(1)
+        let isDone = Atomic<Bool>(false)
+    }
+
     /// Readers never go back: once a stamp was seen, by whomever, nothing older is.
     @Test func readersBesideAWriterNeverSeeAnOlderVersionAgain() async throws {
         try await withMetadataFolder { folder in
             let store = try SQLiteMetadataStore.open(path: "\(folder)/m.db")
             let place = try key("k")
-            let highest = Mutex(1)
-            let isDone = Atomic<Bool>(false)
+            let progress = Progress()
             let first = try Sample.object("k", 1)
             try await store.write { try $0.insert(version: first, bucket: 1) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<3 {
                     group.addTask {
-                        while !isDone.load(ordering: .relaxed) {
-                            let floor = highest.withLock { $0 }
+                        while !progress.isDone.load(ordering: .relaxed) {
+                            let floor = progress.highest.withLock { $0 }
                             let found = try #require(try store.newestObject(bucket: 1, key: place)).version.stamp
                             #expect(found >= Sample.stamp(floor))
                             let shown = (floor...(floor + 400)).last { Sample.stamp($0) <= found } ?? floor
-                            highest.withLock { $0 = max($0, shown) }
+                            progress.highest.withLock { $0 = max($0, shown) }
                             await Task.yield()
                         }
                     }
@@ -113,9 +117,9 @@ import Testing
                     let version = try Sample.object("k", number)
                     try await store.write { try $0.insert(version: version, bucket: 1) }
                     // An answered write is seen by every read from now on.
-                    highest.withLock { $0 = max($0, number) }
+                    progress.highest.withLock { $0 = max($0, number) }
                 }
-                isDone.store(true, ordering: .relaxed)
+                progress.isDone.store(true, ordering: .relaxed)
                 try await group.waitForAll()
             }
             try await store.close()
