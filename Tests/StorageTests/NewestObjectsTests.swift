@@ -101,7 +101,7 @@ import Testing
             let first = try Sample.object("k", 1)
             try await store.write { try $0.insert(version: first, bucket: 1) }
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<3 {
+                for _ in 0..<2 {
                     group.addTask {
                         while !progress.isDone.load(ordering: .relaxed) {
                             let floor = progress.highest.withLock { $0 }
@@ -113,7 +113,7 @@ import Testing
                         }
                     }
                 }
-                for number in 2...300 {
+                for number in 2...100 {
                     let version = try Sample.object("k", number)
                     try await store.write { try $0.insert(version: version, bucket: 1) }
                     // An answered write is seen by every read from now on.

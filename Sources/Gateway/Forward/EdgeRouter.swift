@@ -37,7 +37,7 @@ package struct EdgeRouter: Sendable {
 
     /// Never refuses: what cannot be understood is the origin's to answer, which says why.
     func decide(_ request: HTTPRequest) -> Decision {
-        guard let target = try? RequestTarget(parsing: request.target) else { return .unrouted }
+        guard let target = try? RequestTarget(parsing: request.target, skipsSignature: true) else { return .unrouted }
         let host = target.authority ?? request.headers.first(name: "host")
         guard let endpoint = try? endpoints.resolve(host: host, path: target.rawPath) else { return .unrouted }
         let entry: RoutingEntry?

@@ -29,8 +29,8 @@ enum RequestHeadWriter {
     /// `Transfer-Encoding: chunked` stays, because the body is sent on in chunks.
     static func isDropped(_ name: String) -> Bool {
         switch name.utf8.count {
-        case 7: name.lowercased() == "upgrade"
-        case 10: { $0 == "connection" || $0 == "keep-alive" }(name.lowercased())
+        case 7: name.equals(lowercase: "upgrade")
+        case 10: name.equals(lowercase: "connection") || name.equals(lowercase: "keep-alive")
         case 16: name.lowercased() == "proxy-connection"
         case 19: name.lowercased() == "proxy-authorization"
         case RouteClaim.header.utf8.count: name.lowercased() == RouteClaim.header

@@ -7,6 +7,8 @@ extension HTTPConnection {
     /// Bodies up to this size are copied behind their head, so that both leave in one buffer; larger ones go out as two
     /// buffers in one write call.
     private static let copiedBodyBytes = 16 * 1024
+    /// What most heads fit into.
+    private static let headBytes = 1024
 
     /// Writes the whole response; returns when it is handed to the socket as far as the client takes it.
     func send(_ response: HTTPResponse, for exchange: HTTPExchange) async {
@@ -56,10 +58,11 @@ extension HTTPConnection {
     /// Status line and headers in a buffer of their own.
     func head(of response: HTTPResponse, _ framing: ResponseFraming, isHTTP10: Bool) -> ByteBuffer {
         date.update(wallMilliseconds: shared.time.wallMilliseconds())
-        var out = ByteBufferAllocator().buffer(capacity: Self.copiedBodyBytes / 16)
+        var capacity = Self.headBytes
         if case .buffer(let body) = response.body, body.readableBytes <= Self.copiedBodyBytes {
-            out.reserveCapacity(1024 + body.readableBytes)
+            capacity += body.readableBytes
         }
+        var out = ByteBufferAllocator().buffer(capacity: capacity)
         ResponseHeadWriter(serverName: shared.configuration.serverName).write(
             response, framing: framing, isHTTP10: isHTTP10, date: date, into: &out)
         return out

@@ -59,7 +59,7 @@ struct ResponseHeadWriter {
         var hasServer = false
         for (name, value) in response.headers {
             if Self.isFraming(name) { continue }
-            if name.utf8.count == 6, Self.equals(name, "server") { hasServer = true }
+            if name.utf8.count == 6, name.equals(lowercase: "server") { hasServer = true }
             out.writeString("\r\n")
             Self.writeField(name, into: &out)
             out.writeString(": ")
@@ -86,23 +86,12 @@ struct ResponseHeadWriter {
 
     private static func isFraming(_ name: String) -> Bool {
         switch name.utf8.count {
-        case 4: equals(name, "date")
-        case 10: equals(name, "connection") || equals(name, "keep-alive")
-        case 14: equals(name, "content-length")
-        case 17: equals(name, "transfer-encoding")
+        case 4: name.equals(lowercase: "date")
+        case 10: name.equals(lowercase: "connection") || name.equals(lowercase: "keep-alive")
+        case 14: name.equals(lowercase: "content-length")
+        case 17: name.equals(lowercase: "transfer-encoding")
         default: false
         }
-    }
-
-    /// Without case, of ASCII. `lowercase` is a name of the same length in lower case.
-    private static func equals(_ name: String, _ lowercase: StaticString) -> Bool {
-        var other = lowercase.utf8Start
-        for byte in name.utf8 {
-            let folded = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
-            guard folded == other.pointee else { return false }
-            other += 1
-        }
-        return true
     }
 
     /// A line break in a name or value would start a header (or a response) of the value's making, so control
@@ -161,5 +150,19 @@ struct HTTPDate {
         guard now.seconds != second else { return }
         second = now.seconds
         text = now.httpDate
+    }
+}
+
+extension String {
+    /// Compares a header's name without case and without making another string.
+    func equals(lowercase name: StaticString) -> Bool {
+        guard utf8.count == name.utf8CodeUnitCount else { return false }
+        var other = name.utf8Start
+        for byte in utf8 {
+            let folded = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+            guard folded == other.pointee else { return false }
+            other += 1
+        }
+        return true
     }
 }

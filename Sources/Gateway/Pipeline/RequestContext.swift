@@ -4,6 +4,7 @@ package import Policy
 package import S3Model
 package import SigV4
 package import Storage
+import Synchronization
 
 /// A request that has been parsed and signed for: what handlers see.
 package struct S3Request: Sendable {
@@ -131,6 +132,27 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
         withUnsafeBytes(of: second) { bytes.append(contentsOf: $0) }
         withUnsafeBytes(of: random) { bytes.append(contentsOf: $0) }
         return Base64.encode(bytes)
+    }
+}
+
+/// Makes the ids of requests: a random start and a counter, mixed by SplitMix64, so that no request costs a system call.
+/// Different for as long as the process runs; nobody has to be unable to guess them.
+final class RequestIDs: Sendable {
+    private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
+    private let state: Atomic<UInt64>
+
+    init(seed: UInt64) { state = Atomic(seed) }
+
+    func next() -> RequestID {
+        let start = state.wrappingAdd(Self.step, ordering: .relaxed).newValue
+        return RequestID(Self.mix(start), Self.mix(start ^ Self.step))
+    }
+
+    private static func mix(_ value: UInt64) -> UInt64 {
+        var value = value
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
     }
 }
 

@@ -19,6 +19,7 @@ package struct RequestPipeline: HTTPResponder {
     package let observer: any RequestObserver
     package let time: any TimeSource
     package let random: any RandomSource
+    private let ids: RequestIDs
     package let logger: Logger
 
     package init(
@@ -36,6 +37,7 @@ package struct RequestPipeline: HTTPResponder {
         self.observer = observer
         self.time = time
         self.random = random
+        ids = RequestIDs(seed: random.next())
         self.logger = logger
     }
 
@@ -119,10 +121,7 @@ package struct RequestPipeline: HTTPResponder {
     }
 
     private func newTrace(method: String) -> RequestTrace {
-        // One draw for both halves: it is a system call, and nobody has to be unable to guess a request's id.
-        let random = random.next()
-        var trace = RequestTrace(
-            id: RequestID(random, random &* 0x9E37_79B9_7F4A_7C15), startedNanoseconds: time.monotonicNanoseconds())
+        var trace = RequestTrace(id: ids.next(), startedNanoseconds: time.monotonicNanoseconds())
         trace.method = method
         return trace
     }

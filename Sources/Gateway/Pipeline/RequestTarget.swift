@@ -52,10 +52,11 @@ package struct QueryItems: Sendable, Hashable {
 
     package static let maximumCount = 200
     private static let signaturePrefix = Array("X-Amz-".utf8)
+    private static let credentialName = Array("X-Amz-Credential".utf8)
     package let items: [Item]
 
-    /// `skipsSignature`: plain parameters of SigV4 (`X-Amz-…` without escapes) are counted and left out. They are most of
-    /// a presigned target, and whoever verifies the signature reads the target itself.
+    /// `skipsSignature`: plain parameters of SigV4 (`X-Amz-…` without escapes) are counted and left out, but for the
+    /// credential. They are most of a presigned target, and whoever verifies the signature reads the target itself.
     package init(parsing text: Substring, skipsSignature: Bool = false) throws(S3Error) {
         var items: [Item] = []
         var count = 0
@@ -64,7 +65,7 @@ package struct QueryItems: Sendable, Hashable {
                 throw S3Error(.invalidURI, "More than \(Self.maximumCount) query parameters.")
             }
             count += 1
-            if skipsSignature, piece.starts(with: Self.signaturePrefix),
+            if skipsSignature, piece.starts(with: Self.signaturePrefix), !piece.starts(with: Self.credentialName),
                 piece.allSatisfy({ $0 != UInt8(ascii: "%") && $0 < 0x80 })
             {
                 continue
