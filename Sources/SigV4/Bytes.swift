@@ -50,7 +50,7 @@ extension [UInt8] {
 
     /// `%` and two upper-case digits for everything but the unreserved bytes.
     mutating func appendURIEncoded(_ bytes: some Collection<UInt8>) {
-        if bytes.allSatisfy(\.isUnreserved) { return append(contentsOf: bytes) }
+        if bytes.allSatisfy({ $0.isUnreserved }) { return append(contentsOf: bytes) }
         for byte in bytes { appendURIEncoded(byte) }
     }
 
@@ -130,7 +130,7 @@ extension ArraySlice<UInt8> {
 
     /// A decimal number without sign; `nil` when it is none or does not fit.
     var decimal: Int64? {
-        guard !isEmpty, count <= 18, allSatisfy(\.isDigit) else { return nil }
+        guard !isEmpty, count <= 18, allSatisfy({ $0.isDigit }) else { return nil }
         return reduce(0) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
     }
 }

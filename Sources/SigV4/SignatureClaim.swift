@@ -62,7 +62,7 @@ extension SignatureClaim {
     init(query parts: RequestParts) throws(S3Error) {
         // One bit per name that was seen.
         var seen: UInt32 = 0
-        for item in parts.query where parts.hasPrefix(item.name, "X-Amz-") {
+        for item in parts.query {
             guard let index = Self.queryNames.firstIndex(where: { parts.isName(item.name, $0) }) else { continue }
             guard seen & 1 << UInt32(index) == 0 else {
                 throw SignatureFault.malformed("\(Self.queryNames[index]) is there more than once.", isPresigned: true)
@@ -99,28 +99,29 @@ extension SignatureClaim {
         lifetime: Int64?, regionSet: ArraySlice<UInt8>?
     ) throws(S3Error) {
         // The access key may hold slashes, the scope may not: it is taken from the end.
-        let pieces = credential.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        let scopeCount = algorithm == .v4 ? 4 : 3
-        let scope = pieces.suffix(scopeCount)
-        guard pieces.count > scopeCount, let date = scope.first, date.count == 8, date.allSatisfy(\.isDigit),
-            date.startIndex > credential.startIndex + 1, !scope.contains(where: \.isEmpty)
+        let terminator = Self.lastPiece(of: credential)
+        let service = Self.lastPiece(of: credential[..<terminator.before])
+        let region = Self.lastPiece(of: credential[..<service.before])
+        let date = algorithm == .v4 ? Self.lastPiece(of: credential[..<region.before]) : region
+        guard date.isBehindSlash, date.piece.count == 8, date.piece.allSatisfy({ $0.isDigit }),
+            date.piece.startIndex > credential.startIndex + 1, !terminator.piece.isEmpty, !service.piece.isEmpty,
+            !region.piece.isEmpty
         else {
-            let region = algorithm == .v4 ? "REGION/" : ""
+            let place = algorithm == .v4 ? "REGION/" : ""
             let source = isPresigned ? "Error parsing the X-Amz-Credential parameter; " : ""
             throw SignatureFault.malformed(
                 source
-                    + "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/\(region)SERVICE/aws4_request\".",
+                    + "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/\(place)SERVICE/aws4_request\".",
                 isPresigned: isPresigned)
         }
-        let terminator = pieces[pieces.count - 1]
-        guard terminator.equals("aws4_request") else {
+        guard terminator.piece.equals("aws4_request") else {
             throw SignatureFault.malformed(
-                "incorrect terminal \"\(terminator.text)\". This endpoint uses \"aws4_request\".",
+                "incorrect terminal \"\(terminator.piece.text)\". This endpoint uses \"aws4_request\".",
                 isPresigned: isPresigned)
         }
-        guard date.elementsEqual(timestamp[..<8]) else {
+        guard date.piece.elementsEqual(timestamp[..<8]) else {
             throw SignatureFault.malformed(
-                "Invalid credential date \"\(date.text)\". This date is not the same as X-Amz-Date: "
+                "Invalid credential date \"\(date.piece.text)\". This date is not the same as X-Amz-Date: "
                     + "\"\(timestamp[..<8].text)\".", isPresigned: isPresigned)
         }
         if algorithm == .v4a, regionSet?.isEmpty ?? true {
@@ -130,18 +131,31 @@ extension SignatureClaim {
         }
         self.algorithm = algorithm
         self.isPresigned = isPresigned
-        self.accessKeyID = credential[..<(date.startIndex - 1)].text
+        self.accessKeyID = credential[..<date.before].text
         self.credential = credential
-        self.scope = credential[date.startIndex...]
-        self.date = date
-        self.region = algorithm == .v4 ? pieces[pieces.count - 3] : nil
-        self.service = pieces[pieces.count - 2]
+        self.scope = credential[date.piece.startIndex...]
+        self.date = date.piece
+        self.region = algorithm == .v4 ? region.piece : nil
+        self.service = service.piece
         self.signedHeaders = signedHeaders
         self.signature = signature
         self.timestamp = timestamp
         self.time = time
         self.lifetime = lifetime
         self.regionSet = algorithm == .v4a ? regionSet : nil
+    }
+
+    /// What stands behind the last slash, where that slash is, and whether there is one; without it everything counts as
+    /// behind it.
+    private static func lastPiece(
+        of text: ArraySlice<UInt8>
+    ) -> (piece: ArraySlice<UInt8>, before: Int, isBehindSlash: Bool) {
+        var index = text.endIndex
+        while index > text.startIndex {
+            index -= 1
+            if text[index] == UInt8(ascii: "/") { return (text[(index + 1)...], index, true) }
+        }
+        return (text, text.startIndex, false)
     }
 
     /// `x-amz-date`, or `Date` in one of the two forms when there is none.
@@ -164,7 +178,7 @@ extension SignatureClaim {
         if text.first == UInt8(ascii: "-"), text.dropFirst().decimal != nil {
             throw SignatureFault.malformed("X-Amz-Expires must be non-negative", isPresigned: true)
         }
-        guard !text.isEmpty, text.allSatisfy(\.isDigit) else {
+        guard !text.isEmpty, text.allSatisfy({ $0.isDigit }) else {
             throw SignatureFault.malformed("X-Amz-Expires should be a number", isPresigned: true)
         }
         guard let seconds = text.decimal, seconds <= maximumLifetime else {

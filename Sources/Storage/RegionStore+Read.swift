@@ -24,7 +24,8 @@ extension RegionStore {
         if let found = try metadata.newestObject(bucket: known.id, key: key) { return found }
         // Says why there is none. A write may have come in between.
         let version = try object(key, version: nil, bucket: bucket)
-        guard let found = try NewestObject(version, inlineData: { id in try metadata.read { try $0.inlineData(id: id) } })
+        guard
+            let found = try NewestObject(version, inlineData: { id in try metadata.read { try $0.inlineData(id: id) } })
         else { throw S3Error.noSuchKey(key) }
         return found
     }

@@ -58,32 +58,53 @@ package struct QueryItems: Sendable, Hashable {
     /// `skipsSignature`: plain parameters of SigV4 (`X-Amz-…` without escapes) are counted and left out, but for the
     /// credential. They are most of a presigned target, and whoever verifies the signature reads the target itself.
     package init(parsing text: Substring, skipsSignature: Bool = false) throws(S3Error) {
+        var text = text
+        items = try text.withUTF8 { Self.parse($0, skipsSignature: skipsSignature) }.get()
+    }
+
+    private static func parse(_ bytes: UnsafeBufferPointer<UInt8>, skipsSignature: Bool) -> Result<[Item], S3Error> {
         var items: [Item] = []
         var count = 0
-        for piece in text.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: true) {
-            guard count < Self.maximumCount else {
-                throw S3Error(.invalidURI, "More than \(Self.maximumCount) query parameters.")
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            var equals: Int?
+            var isPlain = true
+            while end < bytes.count, bytes[end] != UInt8(ascii: "&") {
+                let byte = bytes[end]
+                if byte == UInt8(ascii: "="), equals == nil { equals = end }
+                if byte == UInt8(ascii: "%") || byte >= 0x80 { isPlain = false }
+                end += 1
+            }
+            let piece = start..<end
+            start = end + 1
+            if piece.isEmpty { continue }
+            guard count < maximumCount else {
+                return .failure(S3Error(.invalidURI, "More than \(maximumCount) query parameters."))
             }
             count += 1
-            if skipsSignature, piece.starts(with: Self.signaturePrefix), !piece.starts(with: Self.credentialName),
-                piece.allSatisfy({ $0 != UInt8(ascii: "%") && $0 < 0x80 })
-            {
+            let rawName = UnsafeBufferPointer(rebasing: bytes[piece.lowerBound..<(equals ?? end)])
+            if skipsSignature, isPlain, rawName.starts(with: signaturePrefix), !rawName.elementsEqual(credentialName) {
                 continue
             }
-            let equals = piece.firstIndex(of: UInt8(ascii: "="))
-            guard let name = PercentEncoding.decode(piece[..<(equals ?? piece.endIndex)]) else {
-                throw S3Error(.invalidURI, "A query parameter's name is not percent-encoded UTF-8.")
+            guard let name = decode(rawName, isPlain) else {
+                return .failure(S3Error(.invalidURI, "A query parameter's name is not percent-encoded UTF-8."))
             }
             var value: String?
             if let equals {
-                value = PercentEncoding.decode(piece[piece.index(after: equals)...])
+                value = decode(UnsafeBufferPointer(rebasing: bytes[(equals + 1)..<end]), isPlain)
                 if value == nil {
-                    throw S3Error(.invalidURI, "The query parameter '\(name)' is not percent-encoded UTF-8.")
+                    return .failure(
+                        S3Error(.invalidURI, "The query parameter '\(name)' is not percent-encoded UTF-8."))
                 }
             }
             items.append(Item(name: name, value: value))
         }
-        self.items = items
+        return .success(items)
+    }
+
+    private static func decode(_ bytes: UnsafeBufferPointer<UInt8>, _ isPlain: Bool) -> String? {
+        isPlain ? String(decoding: bytes, as: UTF8.self) : PercentEncoding.decode(bytes)
     }
 
     /// Only `versionId`, or nothing.
