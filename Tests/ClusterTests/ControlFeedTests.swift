@@ -4,7 +4,7 @@ import Testing
 
 @testable import Cluster
 
-@Suite("Control feed: the store as other processes see it", .timeLimit(.minutes(10)))
+@Suite("Control feed: the store as other processes see it", .timeLimit(.minutes(1)))
 struct ControlFeedTests {
     /// A time that only cancellation ends.
     struct StandingTime: TimeSource {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite("HTTP: requests and responses", .timeLimit(.minutes(10)))
+@Suite("HTTP: requests and responses", .timeLimit(.minutes(1)))
 struct HTTPExchangeTests {
     /// Answers by target; `/echo` gives the body back.
     @Sendable static func respond(_ request: HTTPRequest) async -> HTTPResponse {
@@ -199,7 +199,7 @@ struct HTTPExchangeTests {
     }
 }
 
-@Suite("HTTP: back-pressure and disconnects", .timeLimit(.minutes(10)))
+@Suite("HTTP: back-pressure and disconnects", .timeLimit(.minutes(1)))
 struct HTTPFlowTests {
     @Test func aSlowResponderHoldsTheSender() async throws {
         let gate = AsyncSignal()

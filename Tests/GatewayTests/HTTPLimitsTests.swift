@@ -9,7 +9,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite("HTTP: what a client must not do", .timeLimit(.minutes(10)))
+@Suite("HTTP: what a client must not do", .timeLimit(.minutes(1)))
 struct HTTPLimitsTests {
     static let bad: [(String, Int)] = [
         ("\u{1}\u{2}\u{3}garbage\r\n\r\n", 400),
@@ -111,7 +111,7 @@ struct HTTPLimitsTests {
     }
 }
 
-@Suite("HTTP: timeouts, limits and shutdown", .timeLimit(.minutes(10)))
+@Suite("HTTP: timeouts, limits and shutdown", .timeLimit(.minutes(1)))
 struct HTTPLifetimeTests {
     @Test func anUnfinishedHeadTimesOut() async throws {
         try await withFront(

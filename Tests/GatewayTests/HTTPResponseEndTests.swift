@@ -6,7 +6,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite("HTTP: how responses end", .timeLimit(.minutes(10)))
+@Suite("HTTP: how responses end", .timeLimit(.minutes(1)))
 struct HTTPResponseEndTests {
     private final class Ends: Sendable {
         let signal = AsyncSignal()

@@ -20,7 +20,7 @@ final class TemporaryFolder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-@Suite("HTTP: TLS and CONNECT", .timeLimit(.minutes(10)))
+@Suite("HTTP: TLS and CONNECT", .timeLimit(.minutes(1)))
 struct HTTPTunnelTests {
     let folder: TemporaryFolder
     let authority: CertificateAuthority

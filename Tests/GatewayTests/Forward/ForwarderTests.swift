@@ -10,7 +10,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite("Forwarding: through an edge and back", .timeLimit(.minutes(10)))
+@Suite("Forwarding: through an edge and back", .timeLimit(.minutes(1)))
 struct ForwarderTests {
     /// An edge in front of `origin`: what it cannot forward it answers with the fault's name.
     static func withEdge(
