@@ -50,6 +50,8 @@ package protocol MetadataReader {
     func scanVersions(
         bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep)
         throws
+    /// The digests of the bucket's versions, kept current by every change of them.
+    func digests(bucket: Int64) throws -> DigestTree
     /// Whether the bucket has no version and no upload.
     func isEmpty(bucket: Int64) throws -> Bool
 

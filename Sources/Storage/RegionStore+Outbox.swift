@@ -85,7 +85,7 @@ extension RegionStore {
         try updateStatus(of: version, bucket: entry.bucket, mayHaveFailed: mayHaveFailed, transaction)
     }
 
-    private func updateStatus(
+    func updateStatus(
         of version: ObjectVersion, bucket: Int64, mayHaveFailed: Bool, _ transaction: any MetadataTransaction
     ) throws {
         let status: ReplicationStatus

@@ -73,6 +73,16 @@ extension InMemoryReading {
         }
     }
 
+    func digests(bucket: Int64) throws -> DigestTree {
+        var tree = DigestTree()
+        tables.digests.scan(from: SlotRowKey(bucket: bucket, slot: 0)) { row, node in
+            guard row.bucket == bucket else { return .stop }
+            tree.set(node, slot: row.slot)
+            return .next
+        }
+        return tree
+    }
+
     func isEmpty(bucket: Int64) throws -> Bool {
         let version = tables.versions.first(from: VersionRowKey(bucket: bucket, key: []))
         let upload = tables.uploadOrder.first(from: UploadRowKey(bucket: bucket, key: [], id: ""))

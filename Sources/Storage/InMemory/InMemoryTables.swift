@@ -41,10 +41,21 @@ struct PartRowKey: Comparable, Sendable {
     }
 }
 
+/// Orders digests by bucket and slot.
+struct SlotRowKey: Comparable, Sendable {
+    var bucket: Int64
+    var slot: Int
+
+    static func < (left: Self, right: Self) -> Bool {
+        left.bucket != right.bucket ? left.bucket < right.bucket : left.slot < right.slot
+    }
+}
+
 /// The whole state of one in-memory metadata store, as a value: a transaction is a copy that replaces it, or does not.
 struct InMemoryTables: Sendable {
     var buckets: [Int64: Bucket] = [:]
     var versions = OrderedTable<VersionRowKey, ObjectVersion>()
+    var digests = OrderedTable<SlotRowKey, DigestTree.Node>()
     var inlineData = OrderedTable<Int64, ByteBuffer>()
     /// How many versions and parts refer to each blob.
     var references = OrderedTable<String, Int>()
@@ -66,6 +77,15 @@ struct InMemoryTables: Sendable {
 }
 
 extension InMemoryTables {
+    /// One version in place of another, either of which may be none.
+    mutating func moveDigest(from old: ObjectVersion?, to new: ObjectVersion?, bucket: Int64) {
+        guard let key = (new ?? old)?.key, let change = DigestTree.Node(from: old, to: new) else { return }
+        let row = SlotRowKey(bucket: bucket, slot: DigestTree.slot(of: key))
+        var node = digests[row] ?? DigestTree.Node()
+        node.combine(change)
+        digests[row] = node
+    }
+
     mutating func retain(_ data: ObjectData) {
         guard case .blobs(let segments) = data else { return }
         for segment in segments {

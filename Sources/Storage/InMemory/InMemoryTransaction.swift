@@ -17,11 +17,15 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
     }
 
     func update(bucket: Bucket) throws { tables.buckets[bucket.id] = bucket }
-    func delete(bucket: Int64) throws { tables.buckets[bucket] = nil }
+    func delete(bucket: Int64) throws {
+        tables.buckets[bucket] = nil
+        for slot in 0..<DigestTree.slotCount { tables.digests[SlotRowKey(bucket: bucket, slot: slot)] = nil }
+    }
 
     func insert(version: ObjectVersion, bucket: Int64) throws {
         let row = rowKey(bucket: bucket, version.key, version.stamp)
         if let content = version.object { tables.retain(content.data) }
+        tables.moveDigest(from: tables.versions[row], to: version, bucket: bucket)
         if let replaced = tables.versions[row]?.object, replaced.data != version.object?.data {
             tables.release(replaced.data)
         }
@@ -31,7 +35,8 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
 
     func update(version: ObjectVersion, bucket: Int64) throws {
         let row = rowKey(bucket: bucket, version.key, version.stamp)
-        guard tables.versions[row] != nil else { return }
+        guard let stored = tables.versions[row] else { return }
+        tables.moveDigest(from: stored, to: version, bucket: bucket)
         tables.versions[row] = version
         tables.clockHighWater = max(tables.clockHighWater, version.attributesStamp)
     }
@@ -39,6 +44,7 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
     func delete(version: ObjectVersion, bucket: Int64) throws {
         let row = rowKey(bucket: bucket, version.key, version.stamp)
         guard let stored = tables.versions[row] else { return }
+        tables.moveDigest(from: stored, to: nil, bucket: bucket)
         if let content = stored.object { tables.release(content.data) }
         tables.versions[row] = nil
         for id in tables.outboxByVersion[row] ?? [] { tables.outbox[id] = nil }

@@ -6,7 +6,10 @@ enum SQLiteSchema {
     static let applicationID: Int64 = 0x4D45_5249
 
     /// Step `n` brings a file from `user_version` n to n + 1. Steps are never changed once released, only added.
-    static let migrations: [String] = [version1, version2]
+    static let migrations: [String] = [version1, version2, version3]
+
+    /// The format that has digests; files before it get theirs when they are opened.
+    private static let firstWithDigests = 3
 
     /// Version 1. The current object of every key is in a table of its own, so that listing a bucket costs the same
     /// whatever lies in its history; everything else (older versions, delete markers) is in `other_versions`, newest
@@ -158,6 +161,18 @@ enum SQLiteSchema {
         CREATE INDEX conflicts_by_bucket ON conflicts (bucket);
         """
 
+    /// Version 3: what `meridian verify` compares, kept current with every version.
+    private static let version3 = """
+        CREATE TABLE key_digests (
+            bucket INTEGER NOT NULL,
+            slot INTEGER NOT NULL,
+            high INTEGER NOT NULL,
+            low INTEGER NOT NULL,
+            versions INTEGER NOT NULL,
+            PRIMARY KEY (bucket, slot)
+        ) STRICT, WITHOUT ROWID;
+        """
+
     /// Refuses a file that is somebody else's or newer than this program. Reads only, so that such a file stays as it
     /// is.
     static func identify(_ connection: Connection, path: String) throws {
@@ -190,6 +205,7 @@ enum SQLiteSchema {
         try connection.execute("BEGIN IMMEDIATE")
         do {
             for step in migrations[version...] { try connection.execute(step) }
+            if version < firstWithDigests { try SQLiteSession(connection).computeDigests() }
             try connection.execute("PRAGMA application_id = \(applicationID)")
             try connection.execute("PRAGMA user_version = \(migrations.count)")
             try connection.execute("COMMIT")

@@ -154,7 +154,9 @@ extension SQLiteSession {
         touched?.insert(bucket: bucket, key: version.key)
         // New references first, so that data that old and new row share is never without one.
         try addReferences(to: version.object?.data ?? .empty)
-        if let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) {
+        let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp)
+        try moveDigest(from: old?.version, to: version, bucket: bucket)
+        if let old {
             try removeRow(old, bucket: bucket)
             try release(old.version.object?.data ?? .empty, keeping: version.object?.data ?? .empty)
         }
@@ -191,6 +193,7 @@ extension SQLiteSession {
             content.data = data
             changed.content = .object(content)
         }
+        try moveDigest(from: old.version, to: changed, bucket: bucket)
         if let large = old.large { try deleteLargeRecord(large) }
         let sql: StaticString =
             old.isInCurrentObjects
@@ -209,6 +212,7 @@ extension SQLiteSession {
     func delete(version: ObjectVersion, bucket: Int64) throws {
         touched?.insert(bucket: bucket, key: version.key)
         guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
+        try moveDigest(from: old.version, to: nil, bucket: bucket)
         try removeRow(old, bucket: bucket)
         try release(old.version.object?.data ?? .empty)
         try deleteOutbox(bucket: bucket, key: version.key, stamp: version.stamp)

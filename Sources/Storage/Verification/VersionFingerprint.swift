@@ -1,0 +1,127 @@
+package import S3Model
+
+/// Where a version stands in a bucket: in the order of keys, newest first within a key.
+package struct VersionPosition: Sendable, Hashable, Comparable {
+    package var key: ObjectKey
+    package var stamp: VersionStamp
+
+    package init(key: ObjectKey, stamp: VersionStamp) {
+        self.key = key
+        self.stamp = stamp
+    }
+
+    package static func < (left: Self, right: Self) -> Bool {
+        left.key == right.key ? right.stamp < left.stamp : left.key < right.key
+    }
+}
+
+/// What one region tells another of a version so that they can be compared.
+package struct VersionFingerprint: Sendable, Hashable {
+    package var position: VersionPosition
+    package var digest: VersionDigest
+    /// The later of two changes of tags and metadata counts.
+    package var attributesStamp: VersionStamp
+
+    package init(_ version: ObjectVersion) {
+        position = VersionPosition(key: version.key, stamp: version.stamp)
+        digest = VersionDigest(version)
+        attributesStamp = version.attributesStamp
+    }
+}
+
+/// Some of a bucket's fingerprints, complete from where the page was asked for up to its end.
+package struct FingerprintPage: Sendable {
+    package var fingerprints: [VersionFingerprint] = []
+    /// The last version that was looked at; `nil` when the bucket ends here.
+    package var end: VersionPosition?
+    /// How many versions were looked at.
+    package var visited = 0
+
+    package init() {}
+}
+
+/// One version in one region, with the work on it, as of one moment.
+package struct VersionStanding: Sendable {
+    /// `nil` when it is not there.
+    package var version: ObjectVersion?
+    package var waiting: [OutboxEntry] = []
+    package var failed: [OutboxEntry] = []
+    /// There is more work on the key than was looked at.
+    package var isBusy = false
+
+    package init() {}
+}
+
+extension RegionStore {
+    /// Throws `NoSuchBucket`.
+    package func digests(of bucket: BucketName) throws -> DigestTree {
+        let known = try self.bucket(bucket)
+        return try metadata.read { try $0.digests(bucket: known.id) }
+    }
+
+    /// The versions behind `after` whose keys are in `slots`, of at most `limit` that are looked at. Throws
+    /// `NoSuchBucket`.
+    package func fingerprints(
+        of bucket: BucketName, slots: Set<Int>, after: VersionPosition?, visiting limit: Int
+    ) throws -> FingerprintPage {
+        let known = try self.bucket(bucket)
+        let start = after.map { Array($0.key.rawValue.utf8) } ?? []
+        return try metadata.read { reader in
+            var page = FingerprintPage()
+            var last: VersionPosition?
+            try reader.scanVersions(bucket: known.id, from: (start, after?.stamp)) { version in
+                let position = VersionPosition(key: version.key, stamp: version.stamp)
+                // The scan begins with the version it is to begin behind.
+                if let after, position <= after { return .next }
+                guard page.visited < limit else {
+                    page.end = last
+                    return .stop
+                }
+                page.visited += 1
+                last = position
+                if slots.contains(DigestTree.slot(of: version.key)) {
+                    page.fingerprints.append(VersionFingerprint(version))
+                }
+                return .next
+            }
+            return page
+        }
+    }
+
+    /// Throws `NoSuchBucket`.
+    package func standing(of position: VersionPosition, bucket: BucketName) throws -> VersionStanding {
+        let known = try self.bucket(bucket)
+        return try metadata.read { reader in
+            var standing = try reader.work(on: position, bucket: known.id, limit: Self.workSearched)
+            standing.version = try reader.version(bucket: known.id, key: position.key, stamp: position.stamp)
+            return standing
+        }
+    }
+
+    private static let workSearched = 1_000
+
+    /// The null version of a key. Throws `NoSuchBucket`.
+    package func nullVersion(of key: ObjectKey, bucket: BucketName) throws -> ObjectVersion? {
+        let known = try self.bucket(bucket)
+        return try metadata.read { try $0.nullVersion(bucket: known.id, key: key) }
+    }
+}
+
+extension MetadataReader {
+    /// The work on one version, all but the version itself.
+    func work(on position: VersionPosition, bucket: Int64, limit: Int) throws -> VersionStanding {
+        var standing = VersionStanding()
+        // Counting is cheap; a key may have work on thousands of its versions.
+        guard
+            try outboxCount(bucket: bucket, key: position.key, stamp: position.stamp) > 0
+                || failureCount(bucket: bucket, key: position.key, stamp: position.stamp) > 0
+        else { return standing }
+        let work = try replicationWork(bucket: bucket, key: position.key, limit: limit)
+        standing.isBusy = work.count >= limit
+        for entry in work where entry.stamp == position.stamp {
+            // What has failed has no id.
+            if entry.id == 0 { standing.failed.append(entry) } else { standing.waiting.append(entry) }
+        }
+        return standing
+    }
+}
