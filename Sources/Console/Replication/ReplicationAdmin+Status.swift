@@ -115,13 +115,16 @@ extension ReplicationAdmin {
             return entry.members.compactMap { try? location($0.bucket.rawValue) }
         }
         let start = try location(name)
-        let all = try buckets(try QueryItems(parsing: ""))
-        let near = all.filter { other in
-            let leadsHere = other.bucket.replication?.rules.contains { $0.destination.bucket == start.bucket.name }
-            let leadsThere = start.bucket.replication?.rules.contains { $0.destination.bucket == other.bucket.name }
-            return other.bucket.name != start.bucket.name && (leadsHere == true || leadsThere == true)
+        return [start] + (try neighbours(of: start.bucket))
+    }
+
+    /// The buckets that a bucket replicates to and from.
+    func neighbours(of start: Bucket) throws -> [(store: RegionStore, bucket: Bucket)] {
+        try buckets(try QueryItems(parsing: "")).filter { other in
+            let leadsHere = other.bucket.replication?.rules.contains { $0.destination.bucket == start.name }
+            let leadsThere = start.replication?.rules.contains { $0.destination.bucket == other.bucket.name }
+            return other.bucket.name != start.name && (leadsHere == true || leadsThere == true)
         }
-        return [start] + near
     }
 
     private func region(_ store: RegionStore, _ bucket: Bucket, _ key: ObjectKey) -> ObjectReport.Region {

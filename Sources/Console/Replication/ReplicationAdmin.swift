@@ -49,6 +49,8 @@ package struct ReplicationAdmin: AdminResponding {
         case ("GET", "replication/mesh"): try encode(meshPlan(query).report)
         case ("POST", "replication/mesh"): try encode(await applyMesh(query))
         case ("POST", "access-point/reads"): try encode(await setReads(query))
+        case ("GET", "verify"): try encode(await verify(query, repairs: false))
+        case ("POST", "verify"): try encode(await verify(query, repairs: true))
         default:
             throw S3Error(.methodNotAllowed, "There is no command \(method) \(path.prefix(80)).")
         }

@@ -98,6 +98,12 @@ extension RegionStore {
         }
     }
 
+    /// Throws `NoSuchBucket`.
+    package func version(at position: VersionPosition, bucket: BucketName) throws -> ObjectVersion? {
+        let known = try self.bucket(bucket)
+        return try metadata.read { try $0.version(bucket: known.id, key: position.key, stamp: position.stamp) }
+    }
+
     private static let workSearched = 1_000
 
     /// The null version of a key. Throws `NoSuchBucket`.
