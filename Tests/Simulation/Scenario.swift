@@ -1,5 +1,6 @@
 import Cluster
 import Environment
+import Replication
 import S3Model
 import Storage
 import Synchronization
@@ -35,6 +36,7 @@ struct Scenario {
                 let found =
                     ConvergenceChecker.violations(outcome) + DurabilityChecker.violations(outcome)
                     + OutboxChecker.violations(outcome) + ReadChecker.violations(outcome)
+                    + VerifyChecker.violations(outcome)
                 violations.withLock { $0 = found.sorted() }
             } catch {
                 violations.withLock { $0 = ["the run broke: \(error)"] }
@@ -178,7 +180,10 @@ struct Scenario {
         }
         var snapshots: [Snapshot] = []
         for node in nodes { snapshots.append(try await Snapshot(node, try await running(node, world))) }
+        var members: [BucketVerifier.Member] = []
+        for node in nodes { members.append(.init(store: try await running(node, world), bucket: node.bucket)) }
         return Outcome(
-            snapshots: snapshots, ledger: ledger, faults: faults, virtualMilliseconds: world.milliseconds)
+            snapshots: snapshots, ledger: ledger, faults: faults,
+            findings: try await BucketVerifier.findings(members), virtualMilliseconds: world.milliseconds)
     }
 }

@@ -94,6 +94,8 @@ struct VerifySummary: Encodable {
     var exchangedBytes = 0
     var visited = 0
     var isWithoutRules = false
+    /// The digests were equal when the comparison began.
+    var isEqual = false
 
     var found: Int { verdicts.values.reduce(0, +) }
 
@@ -106,6 +108,7 @@ struct VerifySummary: Encodable {
     }
 
     mutating func add(_ report: VerifyReport) {
+        if members.isEmpty { isEqual = report.isEqual }
         members = report.members
         exchangedBytes += report.exchangedBytes
         visited += report.visited
@@ -137,7 +140,10 @@ enum VerifyScreen {
             summary.members.map { [$0.bucket, $0.region, "\($0.versions)", $0.digest] })
         lines.append("")
         if summary.found == 0 {
-            lines.append("Equal. \(summary.exchangedBytes) bytes of digests were compared.")
+            lines.append(
+                summary.isEqual
+                    ? "Equal. \(summary.exchangedBytes) bytes of digests were compared."
+                    : "Equal, version by version. The digests differed at first: writes arrived meanwhile. Verify again.")
         } else {
             let counts = summary.verdicts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
             lines.append(

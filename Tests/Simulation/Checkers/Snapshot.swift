@@ -1,4 +1,5 @@
 import NIOCore
+import Replication
 import S3Model
 import Storage
 
@@ -14,12 +15,15 @@ struct Snapshot {
     var summaries: [OutboxSummary]
     var failures: [FailureSummary]
     var conflicts: [WriteConflict]
+    /// As the region keeps them.
+    var digests: DigestTree
 
     init(_ node: Node, _ store: RegionStore) async throws {
         region = node.region
         summaries = try store.outboxSummaries()
         failures = try store.failureSummaries()
         conflicts = try store.conflicts(in: node.bucket, limit: 10_000)
+        digests = try store.digests(of: node.bucket)
         let listing = try store.listVersions(ListQuery(limit: 1_000_000), versionMarker: nil, bucket: node.bucket)
         for version in listing.versions {
             versions[version.key, default: []].append(version)
@@ -56,6 +60,8 @@ struct Outcome {
     let snapshots: [Snapshot]
     let ledger: Ledger
     let faults: Faults
+    /// What comparing the regions' buckets finds.
+    let findings: [Finding]
     let virtualMilliseconds: UInt64
 
     /// Versions on which regions may differ: removed for good somewhere, or made while rules were off.

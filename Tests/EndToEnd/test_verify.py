@@ -1,0 +1,85 @@
+import json
+import subprocess
+
+import pytest
+
+from journeys import AccessPoint, make_bucket, replicate_all_ways, replicate
+from meridian_server import binary, eventually
+
+
+@pytest.fixture
+def verify(server):
+    def run(*arguments, expect=0):
+        done = subprocess.run(
+            [str(binary()), "verify", *arguments, "--json", "--data", str(server.data)],
+            capture_output=True, text=True, timeout=120)
+        assert expect is None or done.returncode == expect, done.stdout + done.stderr
+        if done.returncode == 1:
+            return done.stderr, None
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [line["type"] for line in lines] == ["finding"] * (len(lines) - 1) + ["summary"]
+        return [line["finding"] for line in lines[:-1]], lines[-1]
+    return run
+
+
+def is_equal(verify, *arguments):
+    findings, summary = verify(*arguments, expect=None)
+    return not findings and len({member["digest"] for member in summary["members"]}) == 1
+
+
+def test_regions_are_proven_equal_and_made_equal(server, unique, verify):
+    regions = ["us-east-1", "eu-west-1", "ap-south-1"]
+    buckets = {region: make_bucket(server, unique(), region) for region in regions}
+    point = AccessPoint.create(server, unique(), buckets)
+    replicate_all_ways(server, buckets)
+    s3 = server.overlay()
+    home, other = buckets["us-east-1"], buckets["eu-west-1"]
+    for number in range(40):
+        s3.put_object(Bucket=home if number % 2 else other, Key=f"k{number}", Body=b"x" * number)
+    s3.put_object(Bucket=home, Key="large", Body=b"y" * 100_000)
+    s3.delete_object(Bucket=home, Key="k3")
+    everyone = ("--access-point", point.name)
+    eventually(lambda: is_equal(verify, *everyone), "the members are equal", seconds=30)
+    findings, summary = verify(*everyone, "--strict")
+    assert summary["exchangedBytes"] < 1024
+    assert {member["versions"] for member in summary["members"]} == {42}
+
+    s3.delete_bucket_replication(Bucket=home)
+    s3.put_object(Bucket=home, Key="forgotten", Body=b"1", ContentType="text/plain")
+    s3.delete_object(Bucket=home, Key="k5")
+    s3.put_object_tagging(Bucket=home, Key="k7", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    replicate(server, home, [buckets["eu-west-1"], buckets["ap-south-1"]])
+    findings, summary = verify(*everyone, expect=2)
+    assert sorted((f["verdict"], f["key"], f["source"]) for f in findings) == sorted(
+        [("missing", "forgotten", home), ("missing", "k5", home), ("different-metadata", "k7", home)] * 2)
+    assert all(f["isDifference"] for f in findings) and summary["differences"] == 6
+
+    findings, summary = verify(*everyone, "--repair", expect=2)
+    assert summary["repaired"] == 6
+    eventually(lambda: is_equal(verify, *everyone), "the members are equal again", seconds=30)
+    assert s3.get_object(Bucket=other, Key="forgotten")["ContentType"] == "text/plain"
+    assert s3.get_object_tagging(Bucket=other, Key="k7")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    assert s3.list_objects_v2(Bucket=other, Prefix="k5").get("KeyCount") == 0
+    assert verify(home)[1]["verdicts"] == {}, "one bucket is compared with those of its rules"
+
+
+def test_what_no_rule_promises_is_told_apart(server, unique, verify):
+    source, target = make_bucket(server, unique(), "us-east-1"), make_bucket(server, unique(), "eu-west-1")
+    replicate(server, source, [target], prefix="photos/")
+    s3 = server.overlay()
+    s3.put_object(Bucket=source, Key="photos/1", Body=b"1")
+    s3.put_object(Bucket=source, Key="notes/1", Body=b"1")
+    s3.put_object(Bucket=target, Key="photos/2", Body=b"1")
+    eventually(lambda: "in-flight" not in verify(source, target)[1]["verdicts"], "nothing is on its way")
+    findings, _ = verify(source, target)
+    assert sorted((f["verdict"], f["key"], f["bucket"]) for f in findings) == [
+        ("only-there", "notes/1", target), ("only-there", "photos/2", source)]
+    verify(source, target, "--strict", expect=2)
+    unrelated = make_bucket(server, unique(), "eu-west-1")
+    assert verify(source, unrelated)[1]["isWithoutRules"]
+
+
+def test_refusals_say_why(server, unique, verify):
+    assert "does not exist" in verify("no-such-bucket", "nor-this-one", expect=1)[0]
+    assert "does not exist" in verify("--access-point", "no-such-point", expect=1)[0]
+    assert "nothing to compare" in verify(make_bucket(server, unique(), "us-east-1"), expect=1)[0]

@@ -1,0 +1,199 @@
+import S3Model
+import Storage
+import Testing
+
+@testable import Replication
+
+@Suite struct VerificationTests {
+    private static let america = RegionName(literal: "us-east-1")
+
+    // MARK: Digests
+
+    private func tree(_ versions: [ObjectVersion]) -> DigestTree {
+        var tree = DigestTree()
+        for version in versions { tree.insert(version) }
+        return tree
+    }
+
+    @Test func equalBucketsTellEachOtherOneDigest() {
+        let versions = (0..<500).map { Fixtures.version("k\($0)") }
+        let comparison = DigestComparison([tree(versions), tree(versions.reversed()), tree(versions)])
+        #expect(comparison.isEqual)
+        #expect(comparison.exchangedBytes == 2 * DigestTree.Node.byteCount)
+    }
+
+    @Test func oneVersionMakesOneSlotDiffer() {
+        let versions = (0..<500).map { Fixtures.version("k\($0)") }
+        let comparison = DigestComparison([tree(versions), tree(versions.dropLast())])
+        #expect(comparison.differingSlots == [DigestTree.slot(of: ObjectKey(stored: "k499"))])
+        #expect(comparison.exchangedBytes < 2_048)
+    }
+
+    private func page(_ versions: [ObjectVersion], end: ObjectVersion? = nil) -> FingerprintPage {
+        var page = FingerprintPage()
+        page.fingerprints = versions.map(VersionFingerprint.init)
+        page.end = end.map { VersionPosition(key: $0.key, stamp: $0.stamp) }
+        return page
+    }
+
+    @Test func pagesAreComparedAsFarAsAllAreComplete() {
+        let old = Fixtures.version("a", at: 1)
+        let new = Fixtures.version("a", at: 2)
+        let later = Fixtures.version("b")
+        let last = Fixtures.version("c")
+        let short = FingerprintComparison([page([new, old], end: old), page([new, later, last])])
+        #expect(short.differences == [VersionPosition(key: old.key, stamp: old.stamp)])
+        #expect(
+            short.end == VersionPosition(key: old.key, stamp: old.stamp), "b and c are looked at with the next pages")
+        let whole = FingerprintComparison([page([new, later]), page([new, later, last])])
+        #expect(whole.differences.map(\.key.rawValue) == ["c"])
+        #expect(whole.end == nil)
+    }
+
+    // MARK: Verdicts
+
+    private func side(
+        _ name: String, _ region: RegionName, to others: [String], _ version: ObjectVersion?,
+        waiting: [OutboxEntry.Kind] = [], failed: String? = nil,
+        change: (inout ReplicationRule) -> Void = { _ in }
+    ) -> VersionJudge.Side {
+        let rules = others.enumerated().map { index, other in
+            var rule = Fixtures.rule("to-\(other)", to: other, priority: index)
+            rule.deleteMarkerReplication = true
+            rule.replicaModifications = true
+            change(&rule)
+            return rule
+        }
+        var standing = VersionStanding()
+        standing.version = version
+        func entry(_ kind: OutboxEntry.Kind) -> OutboxEntry {
+            OutboxEntry(
+                bucket: 7, key: ObjectKey(stored: "k"), stamp: VersionStamp.zero, kind: kind,
+                destination: Fixtures.bucketName(others[0]), ruleID: "to-\(others[0])", bytes: 0,
+                enqueued: Timestamp(milliseconds: 0))
+        }
+        standing.waiting = waiting.map(entry)
+        if let failed {
+            var entry = entry(.object)
+            entry.lastError = failed
+            standing.failed = [entry]
+        }
+        var side = VersionJudge.Side(
+            region: region, bucket: Fixtures.bucket(name, rules: rules), standing: standing)
+        side.version = version
+        return side
+    }
+
+    private func judge(_ sides: VersionJudge.Side...) -> [Finding] {
+        let stamp = sides.compactMap(\.standing.version?.stamp).first ?? .zero
+        return VersionJudge(VersionPosition(key: ObjectKey(stored: "k"), stamp: stamp), sides).findings
+    }
+
+    @Test func missingIsWhatARulePromises() throws {
+        let version = Fixtures.version("k")
+        let missing = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, failed: "DstBucketNotFound"),
+            side("there-bucket", Self.america, to: [], nil))
+        #expect(missing.map(\.verdict) == [.missing])
+        #expect(missing[0].isDifference)
+        #expect(missing[0].rule == "to-there-bucket")
+        #expect(missing[0].reason == "DstBucketNotFound")
+        #expect(missing[0].repair == .init(kind: .object, renews: false))
+
+        let waits = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, waiting: [.object]),
+            side("there-bucket", Self.america, to: [], nil))
+        #expect(waits.map(\.verdict) == [.inFlight])
+        #expect(!waits[0].isDifference)
+
+        let tagsOnly = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, waiting: [.attributes]),
+            side("there-bucket", Self.america, to: [], nil))
+        #expect(tagsOnly.map(\.verdict) == [.missing], "a change of tags does not bring the version")
+    }
+
+    @Test func onlyThereIsWhatNoRulePromises() {
+        func check(_ version: ObjectVersion, _ change: (inout ReplicationRule) -> Void = { _ in }) -> [Finding] {
+            judge(
+                side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, change: change),
+                side("there-bucket", Self.america, to: [], nil))
+        }
+        let replica = Fixtures.version("k", region: Self.america, status: .replica)
+        for found in [
+            check(replica), check(Fixtures.version("k")) { $0.prefix = "photos/" },
+            check(Fixtures.version("k")) { $0.isEnabled = false },
+            check(Fixtures.deleteMarker("k")) { $0.deleteMarkerReplication = false },
+        ] {
+            #expect(found.map(\.verdict) == [.onlyThere])
+            #expect(found.allSatisfy { !$0.isDifference && $0.repair == nil })
+        }
+        #expect(check(Fixtures.deleteMarker("k")).map(\.repair?.kind) == [.deleteMarker])
+    }
+
+    @Test func ofThreeTheOneWhereItWasMadePromises() {
+        let version = Fixtures.version("k")
+        var replica = version
+        replica.replication = .replica
+        let found = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket", "third-bucket"], version),
+            side("there-bucket", Self.america, to: ["third-bucket"], replica),
+            side("third-bucket", RegionName(literal: "ap-south-1"), to: [], nil))
+        #expect(found.map(\.verdict) == [.missing])
+        #expect(found.map(\.source.rawValue) == ["here-bucket"])
+        #expect(found.map(\.bucket.rawValue) == ["third-bucket"])
+    }
+
+    @Test func aLaterNullVersionTakesTheOldersPlace() {
+        var version = Fixtures.version("k")
+        version.isNull = true
+        var there = side("there-bucket", Self.america, to: [], nil)
+        there.hasLaterNull = true
+        let found = judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], version), there)
+        #expect(found.map(\.verdict) == [.onlyThere])
+    }
+
+    @Test func contentIsRightWhereItWasMade() {
+        let version = Fixtures.version("k")
+        let damaged = Fixtures.version("k", size: 4, status: .replica)
+        let found = judge(
+            side("there-bucket", Self.america, to: ["here-bucket"], damaged),
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], version))
+        #expect(found.map(\.verdict) == [.differentContent])
+        #expect(found.map(\.bucket.rawValue) == ["there-bucket"])
+        #expect(found.allSatisfy { $0.isDifference && $0.repair == nil })
+    }
+
+    @Test func theLaterChangeOfTagsIsRight() {
+        let version = Fixtures.version("k", status: .completed)
+        var changed = Fixtures.version("k", tags: [Tag(key: "a", value: "b")], status: .replica)
+        changed.attributesStamp = VersionStamp(milliseconds: 9_000, counter: 0, region: Self.america.stampID)
+        func check(waiting: [OutboxEntry.Kind] = [], _ change: (inout ReplicationRule) -> Void = { _ in }) -> [Finding]
+        {
+            judge(
+                side("here-bucket", Fixtures.origin, to: ["there-bucket"], version),
+                side("there-bucket", Self.america, to: ["here-bucket"], changed, waiting: waiting, change: change))
+        }
+        let found = check()
+        #expect(found.map(\.verdict) == [.differentMetadata])
+        #expect(found.map(\.bucket.rawValue) == ["here-bucket"])
+        #expect(found.map(\.repair) == [.init(kind: .attributes, renews: false)])
+        #expect(check(waiting: [.attributes]).map(\.verdict) == [.inFlight])
+        let unpromised = check { $0.replicaModifications = false }
+        #expect(unpromised.map(\.verdict) == [.differentMetadata])
+        #expect(unpromised.allSatisfy { !$0.isDifference }, "such changes stay where they are made, as on AWS")
+
+        changed.attributesStamp = version.attributesStamp
+        let tie = check()
+        #expect(
+            tie.map(\.bucket.rawValue) == ["there-bucket"], "of two with one stamp the one where it was made is right")
+        #expect(tie.map(\.repair) == [.init(kind: .object, renews: true)])
+    }
+
+    /// What arrives between the two looks is no difference.
+    @Test func whatArrivesMeanwhileIsNotMissing() {
+        let version = Fixtures.version("k")
+        var there = side("there-bucket", Self.america, to: [], nil)
+        there.version = version
+        #expect(judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], version), there).isEmpty)
+    }
+}
