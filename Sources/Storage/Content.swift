@@ -182,4 +182,6 @@ package enum ApplyOutcome: UInt8, Sendable, Hashable {
     case unchanged = 2
     /// The version was there; its tags or metadata were brought up to date.
     case updated = 3
+    /// The version was here and was removed for good: it does not come back (S3 calls it `DstObjectHardDeleted`).
+    case erased = 4
 }

@@ -84,6 +84,13 @@ package protocol MetadataReader {
     func failureCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
     func failureSummaries() throws -> [FailureSummary]
 
+    /// Whether this version was removed for good and is remembered as that.
+    func isErased(bucket: Int64, stamp: VersionStamp) throws -> Bool
+    /// Whether a removal at `time` or before is remembered.
+    func hasErasures(until time: Timestamp) throws -> Bool
+    /// The smallest stamp that has an outbox entry or a failure. May take long.
+    func oldestReplicationWork() throws -> VersionStamp?
+
     /// Conflicts of a bucket with an id above `after`, in id order.
     func conflicts(bucket: Int64, after: Int64, limit: Int) throws -> [WriteConflict]
 
@@ -98,6 +105,7 @@ package protocol MetadataTransaction: MetadataReader {
     /// Stores a new bucket and returns it with its id.
     func insert(bucket: Bucket) throws -> Bucket
     func update(bucket: Bucket) throws
+    /// Removes an empty bucket and the erasures in it.
     func delete(bucket: Int64) throws
 
     /// Stores a version (replacing one with the same key and stamp), keeps the index of current objects true, records
@@ -124,6 +132,10 @@ package protocol MetadataTransaction: MetadataReader {
     /// Stores a failure, or joins it to the one of the same version and destination: of the two kinds the one that carries
     /// more, of the rest the newer.
     func insert(failure: ReplicationFailure) throws
+    /// Remembers that a version was removed for good, until it is forgotten or its bucket is deleted.
+    func insert(erasure stamp: VersionStamp, bucket: Int64, at time: Timestamp) throws
+    /// Forgets removals at `time` or before, of versions below `stamp` (`nil`: of all), the oldest first. Returns how many.
+    func deleteErasures(until time: Timestamp, below stamp: VersionStamp?, limit: Int) throws -> Int
     /// Once per losing version; more than ``WriteConflict/limit`` per bucket push the oldest out.
     func insert(conflict: WriteConflict) throws
     /// The failure of one version and destination, when there is one.

@@ -1,11 +1,9 @@
 package import S3Model
-import Synchronization
 
 extension RegionStore {
     /// Without a version id: makes a delete marker, or in an unversioned bucket removes the object. With one: removes
     /// exactly that version for good, which is never replicated (spec/mrap.md §15.4). Nothing there is a success, as in
-    /// S3. A replica of a version that was removed here for good may be delivered again and comes back; stores keep no
-    /// record of removed versions.
+    /// S3. A removed version that is delivered here again stays away (``wasErased(_:bucket:)``).
     ///
     /// With `ifMatch`, throws `NoSuchKey` when there is nothing and `PreconditionFailed` when it is something else, decided
     /// in the transaction that deletes.
@@ -53,8 +51,7 @@ extension RegionStore {
         if let id = target.version {
             let found = try exactVersion(key, id, in: bucket, transaction)
             if let found {
-                if found.stamp.region != region.stampID { erasedReplicas.withLock { $0.insert(found.stamp) } }
-                try transaction.delete(version: found, bucket: bucket.id)
+                try erase(found, in: bucket, transaction)
             }
             return (DeleteOutcome(versionID: id, isDeleteMarker: found?.isDeleteMarker ?? false), false)
         }

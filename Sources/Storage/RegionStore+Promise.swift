@@ -1,5 +1,4 @@
 package import S3Model
-import Synchronization
 
 extension RegionStore {
     /// Of one key, the versions whose replication to `destination` is waiting or has failed, with the rule that each goes
@@ -26,10 +25,6 @@ extension RegionStore {
             return found
         }
     }
-
-    /// Whether a replica was removed here for good since the process started. Its sender may not have learnt yet that it was
-    /// delivered at all, and would promise it once more. The last ``RecentStamps/limit`` are known.
-    package func wasErased(_ stamp: VersionStamp) -> Bool { erasedReplicas.withLock { $0.contains(stamp) } }
 
     /// More work than this on one key is looked at only in part.
     private static let promisesSearched = 1_000
@@ -74,28 +69,6 @@ extension RegionStore {
             case .stamp(let stamp):
                 try reader.version(bucket: known.id, key: key, stamp: stamp).flatMap { $0.isNull ? nil : $0 }
             }
-        }
-    }
-}
-
-/// The stamps that were put in last.
-struct RecentStamps {
-    static let limit = 10_000
-
-    private var known: Set<VersionStamp> = []
-    private var order: [VersionStamp] = []
-    private var next = 0
-
-    func contains(_ stamp: VersionStamp) -> Bool { known.contains(stamp) }
-
-    mutating func insert(_ stamp: VersionStamp) {
-        guard known.insert(stamp).inserted else { return }
-        if order.count < Self.limit {
-            order.append(stamp)
-        } else {
-            known.remove(order[next])
-            order[next] = stamp
-            next = (next + 1) % Self.limit
         }
     }
 }

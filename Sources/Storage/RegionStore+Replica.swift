@@ -7,8 +7,8 @@ extension RegionStore {
     ///
     /// Throws `NoSuchBucket`, or `InvalidRequest` when the bucket's versioning is not enabled, `NoSuchVersion` when the
     /// bytes are needed and there is no body, or `StorageError.corrupt` when the bytes do not match the record's size or
-    /// ETag. A replica of a version that was removed here for good is stored again. With `creates` false a version that is
-    /// not here stays away, and the outcome is `unchanged`.
+    /// ETag. A version that was removed here for good stays away, and the outcome is `erased`; with `creates` false any that
+    /// is not here does, and the outcome is `unchanged`.
     package func applyReplica(
         _ version: ObjectVersion, bucket: BucketName, body: (any ByteSource)?, creates: Bool = true
     ) async throws -> ApplyOutcome {
@@ -16,9 +16,11 @@ extension RegionStore {
         clock.observe(version.attributesStamp)
         let known = try self.bucket(bucket)
         try requireVersioning(known)
-        let existing = try metadata.read {
-            try $0.version(bucket: known.id, key: version.key, stamp: version.stamp)
+        let (existing, isErased) = try metadata.read { reader in
+            let existing = try reader.version(bucket: known.id, key: version.key, stamp: version.stamp)
+            return (existing, try existing == nil && reader.isErased(bucket: known.id, stamp: version.stamp))
         }
+        if isErased { return .erased }
         if existing == nil, !creates { return .unchanged }
         let content: StagedContent
         if existing != nil || version.isDeleteMarker {
@@ -70,6 +72,7 @@ extension RegionStore {
         if let existing = try transaction.version(bucket: bucket.id, key: version.key, stamp: version.stamp) {
             return try update(existing, from: version, in: bucket, transaction)
         }
+        if try transaction.isErased(bucket: bucket.id, stamp: version.stamp) { return .erased }
         guard hasBytes else {
             // Deleted between our look and this transaction; the sender brings the bytes on its next try.
             throw S3Error.noSuchVersion(version.key, version.versionID)
@@ -77,7 +80,7 @@ extension RegionStore {
         if version.isNull, let null = try transaction.nullVersion(bucket: bucket.id, key: version.key) {
             // A key has one null version; the later of two stays, in every region.
             if null.stamp > version.stamp { return .unchanged }
-            try transaction.delete(version: null, bucket: bucket.id)
+            try erase(null, in: bucket, transaction)
         }
         var replica = version
         replica.replication = .replica

@@ -24,8 +24,6 @@ package final class RegionStore: Sendable {
     let snapshot = Mutex(BucketSnapshot())
     /// Blobs that readers have open, so that their files stay until the last byte is read.
     let leases = BlobLeases()
-    /// Replicas that were removed here for good lately, for ``wasErased(_:)``.
-    let erasedReplicas = Mutex(RecentStamps())
     /// Blobs that could not be given back when their request failed.
     let doubtful = Mutex(DoubtfulBlobs())
 
@@ -117,7 +115,7 @@ extension RegionStore {
     /// Makes room for a new null version: a key has at most one.
     func removeNullVersion(_ key: ObjectKey, in bucket: Bucket, _ transaction: any MetadataTransaction) throws {
         guard let old = try transaction.nullVersion(bucket: bucket.id, key: key) else { return }
-        try transaction.delete(version: old, bucket: bucket.id)
+        try erase(old, in: bucket, transaction)
     }
 
     /// Throws when a condition does not hold. Evaluated inside the transaction that stores the object, so two writers

@@ -94,6 +94,7 @@ struct Installation: Sendable {
             group.addTask { await registry.run() }
             for service in replication { group.addTask { await service.run() } }
             for store in stores.values { group.addTask { await collectGarbage(of: store) } }
+            group.addTask { await forgetErasures() }
         }
     }
 
@@ -109,6 +110,25 @@ struct Installation: Sendable {
                 log.error(
                     "removing deleted blobs failed", metadata: ["region": "\(store.region)", "error": "\(error)"])
                 try? await time.sleep(milliseconds: 10_000)
+            }
+        }
+    }
+
+    /// Removals are remembered while any region may send the removed version again. All regions that are configured run
+    /// in this process, so all can be asked.
+    private func forgetErasures() async {
+        while !Task.isCancelled {
+            do {
+                try await time.sleep(milliseconds: 3_600_000)
+                for store in stores.values {
+                    _ = try await store.forgetErasures {
+                        try stores.values.compactMap { try $0.oldestReplicationWork() }.min()
+                    }
+                }
+            } catch is CancellationError {
+                return
+            } catch {
+                log.error("forgetting removed versions failed", metadata: ["error": "\(error)"])
             }
         }
     }

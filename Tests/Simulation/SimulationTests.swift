@@ -15,7 +15,7 @@ import Testing
         if let seed = Self.setting("SIM_SEED") {
             seeds = seed..<seed + 1
         } else {
-            seeds = 1..<(Self.setting("SIM_SEEDS") ?? 300) + 1
+            seeds = 1..<(Self.setting("SIM_SEEDS") ?? 1_000) + 1
         }
         var operations = 0
         var applies = 0

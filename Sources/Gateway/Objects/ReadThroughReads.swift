@@ -55,11 +55,14 @@ extension Router {
         let destination = target.bucket
         guard let store = regions[member.region], let bucket = try? store.bucket(member.bucket),
             ReadThrough.mayPromise(key, bucket.replication, to: destination.name),
-            let work = try? store.promised(key, version: version, bucket: bucket.name, to: destination.name)
+            let work = try? store.promised(key, version: version, bucket: bucket.name, to: destination.name),
+            // Its sender may not have learnt yet that it arrived here and was removed.
+            let waiting = try? work.filter({
+                try !target.store.wasErased($0.version.stamp, bucket: destination.name)
+            })
         else { return nil }
         return ReadThrough.candidate(
-            work.filter { !target.store.wasErased($0.version.stamp) }, bucket.replication, in: member.region,
-            destinationOwner: destination.owner)
+            waiting, bucket.replication, in: member.region, destinationOwner: destination.owner)
     }
 
     /// What a delete marker answers, wherever it is.

@@ -70,9 +70,8 @@ struct ReplicaSender: Sendable {
         _ push: ReplicaPush, body: ReplicaBody?, through link: any PeerLink, _ counters: ReplicationCounters
     ) async -> LinkMachine.Outcome {
         do {
-            if try await link.apply(push, body: body) == .unchanged {
-                counters.update(link.region) { $0.unchanged += 1 }
-            }
+            let outcome = try await link.apply(push, body: body)
+            if outcome == .unchanged || outcome == .erased { counters.update(link.region) { $0.unchanged += 1 } }
             return .delivered
         } catch {
             // What the link says about a body that broke here is not about the link.

@@ -230,6 +230,23 @@ extension InMemoryReading {
         }
     }
 
+    func isErased(bucket: Int64, stamp: VersionStamp) throws -> Bool {
+        tables.erasures[VersionRowKey(bucket: bucket, key: [], stamp: stamp)] != nil
+    }
+
+    func hasErasures(until time: Timestamp) throws -> Bool {
+        var found = false
+        tables.erasures.forEach { _, erased in found = found || erased <= time }
+        return found
+    }
+
+    func oldestReplicationWork() throws -> VersionStamp? {
+        var oldest: VersionStamp?
+        tables.outbox.forEach { _, entry in oldest = min(oldest ?? entry.stamp, entry.stamp) }
+        tables.failures.forEach { _, failure in oldest = min(oldest ?? failure.entry.stamp, failure.entry.stamp) }
+        return oldest
+    }
+
     func conflicts(bucket: Int64, after: Int64, limit: Int) throws -> [WriteConflict] {
         guard after < Int64.max else { return [] }
         var found: [WriteConflict] = []

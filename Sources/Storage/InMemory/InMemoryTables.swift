@@ -70,6 +70,8 @@ struct InMemoryTables: Sendable {
     var nextFailure: Int64 = 1
     var conflicts = OrderedTable<Int64, WriteConflict>()
     var nextConflict: Int64 = 1
+    /// When versions were removed for good; the key of a row is empty.
+    var erasures = OrderedTable<VersionRowKey, Timestamp>()
     var nextBucket: Int64 = 1
     var nextInlineData: Int64 = 1
     var nextOutbox: Int64 = 1

@@ -20,6 +20,7 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
     func delete(bucket: Int64) throws {
         tables.buckets[bucket] = nil
         for slot in 0..<DigestTree.slotCount { tables.digests[SlotRowKey(bucket: bucket, slot: slot)] = nil }
+        for row in erasures(where: { row, _ in row.bucket == bucket }) { tables.erasures[row] = nil }
     }
 
     func insert(version: ObjectVersion, bucket: Int64) throws {
@@ -140,6 +141,25 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         tables.conflicts[stored.id] = stored
         let all = try conflicts(bucket: conflict.bucket, after: 0, limit: Int.max)
         for old in all.dropLast(WriteConflict.limit) { tables.conflicts[old.id] = nil }
+    }
+
+    func insert(erasure stamp: VersionStamp, bucket: Int64, at time: Timestamp) throws {
+        tables.erasures[VersionRowKey(bucket: bucket, key: [], stamp: stamp)] = time
+    }
+
+    func deleteErasures(until time: Timestamp, below stamp: VersionStamp?, limit: Int) throws -> Int {
+        let found = erasures { row, erased in
+            erased <= time && (stamp.map { limit in row.stamp.map { $0 < limit } ?? true } ?? true)
+        }
+        let oldest = found.sorted { tables.erasures[$0] ?? time < tables.erasures[$1] ?? time }.prefix(max(0, limit))
+        for row in oldest { tables.erasures[row] = nil }
+        return oldest.count
+    }
+
+    private func erasures(where isWanted: (VersionRowKey, Timestamp) -> Bool) -> [VersionRowKey] {
+        var found: [VersionRowKey] = []
+        tables.erasures.forEach { row, time in if isWanted(row, time) { found.append(row) } }
+        return found
     }
 
     private func removeConflicts(where isWanted: (WriteConflict) -> Bool) {

@@ -72,6 +72,7 @@ extension SQLiteSession {
     func delete(bucket: Int64) throws {
         try connection.run("DELETE FROM buckets WHERE id = ?1") { try $0.bind(1, bucket) }
         try deleteDigests(bucket: bucket)
+        try deleteErasures(bucket: bucket)
     }
 
     func isEmpty(bucket: Int64) throws -> Bool {

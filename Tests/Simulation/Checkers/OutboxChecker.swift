@@ -33,14 +33,10 @@ enum OutboxChecker {
     }
 
     private static func statuses(_ snapshot: Snapshot, _ outcome: Outcome) -> [String] {
-        let erased = outcome.ledger.erased
-        return snapshot.all.compactMap { version in
+        snapshot.all.compactMap { version in
             let allowed: Set<ReplicationStatus>
             if version.stamp.region != snapshot.region.stampID {
                 allowed = [.replica]
-            } else if erased.contains(version.stamp) {
-                // Removed here and delivered back by another region.
-                allowed = [.completed, .replica, .none]
             } else {
                 allowed = outcome.faults.rulesChange ? [.completed, .none] : [.completed]
             }

@@ -10,8 +10,7 @@ enum ReadChecker {
             + outcome.snapshots.flatMap { conflicts($0, outcome) }
     }
 
-    /// What was read from elsewhere came in the end, unless somebody removed it there before, or here since. A process
-    /// remembers what was removed in its own life only.
+    /// What was read from elsewhere came in the end, unless somebody removed it there, or here since.
     private static func unfounded(_ serve: Ledger.Serve, _ outcome: Outcome) -> String? {
         let stamp = serve.version.stamp
         let snapshot = outcome.snapshots.first { $0.region == serve.region }
@@ -19,8 +18,7 @@ enum ReadChecker {
         let isRemoved = outcome.ledger.erasures.contains { erasure in
             erasure.stamp == stamp
                 && (erasure.region == serve.source
-                    || erasure.region == serve.region
-                        && (erasure.moment > serve.moment || erasure.life != serve.life))
+                    || erasure.region == serve.region && erasure.done ?? .max > serve.moment)
         }
         return isRemoved ? nil : "\(serve.region) served \(serve.version.key) from \(serve.source) and never got it"
     }

@@ -66,7 +66,12 @@ struct Outcome {
 
     /// Versions on which regions may differ: removed for good somewhere, or made while rules were off.
     var exempt: Set<VersionStamp> {
-        var stamps = ledger.erased
+        ledger.erased.union(unruled)
+    }
+
+    /// Versions made while rules were off.
+    var unruled: Set<VersionStamp> {
+        var stamps: Set<VersionStamp> = []
         guard faults.rulesChange else { return stamps }
         for snapshot in snapshots {
             for version in snapshot.all where version.stamp.region == snapshot.region.stampID {

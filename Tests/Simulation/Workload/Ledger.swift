@@ -13,18 +13,19 @@ final class Ledger: Sendable {
     /// A read that was answered from another region.
     struct Serve {
         let region: RegionName
-        let life: Int
         let source: RegionName
         let version: ObjectVersion
         let moment: Int
     }
 
-    /// A request to remove a version for good; whether it was done does not matter.
+    /// A request to remove a version for good.
     struct Erasure {
         let region: RegionName
-        let life: Int
         let stamp: VersionStamp
-        let moment: Int
+        /// Whether the version was there when the request came.
+        let wasHere: Bool
+        /// When the client was told that it is done; `nil` when it never was, and then it may be done or not.
+        var done: Int?
     }
 
     private struct State {
@@ -57,19 +58,24 @@ final class Ledger: Sendable {
     func acknowledge(_ version: ObjectVersion, by region: RegionName) {
         state.withLock { $0.acknowledged.append(Acknowledged(region: region, version: version)) }
     }
-    /// Somebody asked, somewhere, to remove this version for good; whether it happened does not matter.
-    func erase(_ stamp: VersionStamp, at region: RegionName, life: Int) {
+    /// Somebody asks, somewhere, to remove this version for good. Returns what to give to ``finishErasure(_:)``.
+    func erase(_ stamp: VersionStamp, at region: RegionName, wasHere: Bool) -> Int {
         state.withLock { state in
             state.erased.insert(stamp)
-            state.moment += 1
-            state.erasures.append(Erasure(region: region, life: life, stamp: stamp, moment: state.moment))
+            state.erasures.append(Erasure(region: region, stamp: stamp, wasHere: wasHere))
+            return state.erasures.count - 1
         }
     }
-    func serve(_ version: ObjectVersion, at region: RegionName, life: Int, from source: RegionName) {
+    func finishErasure(_ index: Int) {
         state.withLock { state in
             state.moment += 1
-            state.served.append(
-                Serve(region: region, life: life, source: source, version: version, moment: state.moment))
+            state.erasures[index].done = state.moment
+        }
+    }
+    func serve(_ version: ObjectVersion, at region: RegionName, from source: RegionName) {
+        state.withLock { state in
+            state.moment += 1
+            state.served.append(Serve(region: region, source: source, version: version, moment: state.moment))
         }
     }
     /// A read found nothing, at most a delete marker of stamp `below`. That is wrong when a running region has

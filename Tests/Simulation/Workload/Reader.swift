@@ -44,7 +44,7 @@ struct Reader: Sendable {
         switch ReadThrough.decide(mode, local: here, candidates: candidates) {
         case .remote(let found):
             faults.count(\.readsThrough)
-            ledger.serve(found.version, at: node.region, life: node.lives, from: found.region)
+            ledger.serve(found.version, at: node.region, from: found.region)
             world.note("\(node.region) reads \(key) from \(found.region)")
         case .local:
             guard here?.object == nil else { return }
@@ -58,7 +58,7 @@ struct Reader: Sendable {
     ) throws -> [(version: ObjectVersion, rule: String)] {
         guard faults.mutation == .promiseEverything else {
             return try store.promised(key, version: nil, bucket: bucket.name, to: node.bucket).filter {
-                node.store?.wasErased($0.version.stamp) == false
+                try node.store?.wasErased($0.version.stamp, bucket: node.bucket) == false
             }
         }
         return try store.versions(of: key, bucket: bucket.name, limit: 10).map { ($0, "to-\(node.region)") }

@@ -41,10 +41,12 @@ struct Writer: Sendable {
         case 72..<92: try await changeTags(store, node)
         default:
             guard erases, let target = try victim(key, store, node) else { return }
-            ledger.erase(target.stamp, at: node.region, life: node.lives)
+            let there = try store.newestOrMarker(target.key, version: target.versionID, bucket: node.bucket)
+            let erasure = ledger.erase(target.stamp, at: node.region, wasHere: there != nil)
             world.note("\(node.region) erases \(target.key)")
             _ = try await store.deleteObject(
                 target.key, version: target.versionID, bucket: node.bucket, owner: owner)
+            ledger.finishErasure(erasure)
         }
     }
 

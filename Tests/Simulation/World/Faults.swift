@@ -79,6 +79,8 @@ enum Mutation: String, Sendable, CaseIterable {
     case restampReplicas
     /// Some replicas are acknowledged and not stored.
     case acknowledgeUnstored
+    /// A region forgets at once what was removed in it for good.
+    case forgetErasures
     /// Reads take whatever another region has for promised.
     case promiseEverything
 

@@ -100,7 +100,9 @@ final class Node: Sendable {
             return (state.metadata, state.blobs)
         }
         let store = try await RegionStore.open(
-            region: region, metadata: SlowMetadataStore(metadata, world: world, life: life), blobs: blobs,
+            region: region,
+            metadata: SlowMetadataStore(
+                metadata, world: world, life: life, forgets: faults.mutation == .forgetErasures), blobs: blobs,
             time: clock, random: world.random, planner: planner)
         state.withLock { $0.store = store }
         world.note("\(region) is up")
@@ -125,10 +127,14 @@ private final class SlowMetadataStore: MetadataStore {
     private let world: World
     private let life: Life
 
-    init(_ base: InMemoryMetadataStore, world: World, life: Life) {
+    /// One of the deliberate mistakes.
+    private let forgets: Bool
+
+    init(_ base: InMemoryMetadataStore, world: World, life: Life, forgets: Bool) {
         self.base = base
         self.world = world
         self.life = life
+        self.forgets = forgets
     }
 
     func read<Result>(_ body: (any MetadataReader) throws -> Result) throws -> Result { try base.read(body) }
@@ -137,7 +143,14 @@ private final class SlowMetadataStore: MetadataStore {
         _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
     ) async throws -> Result {
         await world.delay(milliseconds: UInt64(world.random.below(4)))
-        let result = try await base.write(body)
+        let result = try await base.write { [forgets] transaction in
+            let result = try body(transaction)
+            if forgets {
+                _ = try transaction.deleteErasures(
+                    until: Timestamp(milliseconds: .max), below: nil, limit: .max)
+            }
+            return result
+        }
         await world.delay(milliseconds: UInt64(world.random.below(4)))
         // The answer of a process that has ended reaches nobody.
         if !life.isRunning { throw ProcessEnded() }

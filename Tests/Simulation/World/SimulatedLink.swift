@@ -87,7 +87,7 @@ final class SimulatedLink: PeerLink {
             if source?.isBroken == true { faults.count(\.brokenBodies) }
             throw error
         }
-        faults.count(outcome == .unchanged ? \.unchangedApplies : \.applies)
+        faults.count(outcome == .unchanged || outcome == .erased ? \.unchangedApplies : \.applies)
         world.note(
             "\(way.from)->\(way.to) \(push.kind) \(push.version.key) \(push.version.stamp.milliseconds % 10_000_000).\(push.version.stamp.counter) \(outcome)"
         )
