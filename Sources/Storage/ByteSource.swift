@@ -10,13 +10,32 @@ package protocol ByteSource: AnyObject, Sendable {
     func next() async throws -> ByteBuffer?
 }
 
+/// Bytes of which some may be at the other end already, after an earlier try.
+package protocol ResumableSource: ByteSource {
+    /// The first byte wanted is the one at `offset`. May be said several times before the first `next()`; the last counts.
+    func resume(at offset: Int64)
+}
+
 /// Bytes that are already in memory.
-package final class BufferSource: ByteSource {
-    private let pieces: Mutex<[ByteBuffer]>
+package final class BufferSource: ResumableSource {
+    private let buffer: ByteBuffer
+    /// Where the next piece begins.
+    private let offset = Mutex(0)
 
-    package init(_ buffer: ByteBuffer) { pieces = Mutex(buffer.readableBytes == 0 ? [] : [buffer]) }
+    package init(_ buffer: ByteBuffer) { self.buffer = buffer }
 
-    package func next() async throws -> ByteBuffer? { pieces.withLock { $0.popLast() } }
+    package func next() async throws -> ByteBuffer? {
+        offset.withLock { offset in
+            let start = offset
+            offset = buffer.readableBytes
+            return start < offset
+                ? buffer.getSlice(at: buffer.readerIndex + start, length: offset - start) : nil
+        }
+    }
+
+    package func resume(at offset: Int64) {
+        self.offset.withLock { $0 = min(Int(clamping: offset), buffer.readableBytes) }
+    }
 }
 
 extension ByteSource {

@@ -91,6 +91,11 @@ package protocol MetadataReader {
     /// The smallest stamp that has an outbox entry or a failure. May take long.
     func oldestReplicationWork() throws -> VersionStamp?
 
+    /// The parts of a replica that have arrived so far, in order.
+    func arrivedParts(bucket: Int64, stamp: VersionStamp) throws -> [BlobSegment]
+    /// Replicas of which parts have arrived, the latest at `time` or before; who waits longest first.
+    func arrivals(until time: Timestamp, limit: Int) throws -> [(bucket: Int64, stamp: VersionStamp)]
+
     /// Conflicts of a bucket with an id above `after`, in id order.
     func conflicts(bucket: Int64, after: Int64, limit: Int) throws -> [WriteConflict]
 
@@ -105,7 +110,7 @@ package protocol MetadataTransaction: MetadataReader {
     /// Stores a new bucket and returns it with its id.
     func insert(bucket: Bucket) throws -> Bucket
     func update(bucket: Bucket) throws
-    /// Removes an empty bucket and the erasures in it.
+    /// Removes an empty bucket with the erasures and arrivals in it.
     func delete(bucket: Int64) throws
 
     /// Stores a version (replacing one with the same key and stamp), keeps the index of current objects true, records
@@ -136,6 +141,10 @@ package protocol MetadataTransaction: MetadataReader {
     func insert(erasure stamp: VersionStamp, bucket: Int64, at time: Timestamp) throws
     /// Forgets removals at `time` or before, of versions below `stamp` (`nil`: of all), the oldest first. Returns how many.
     func deleteErasures(until time: Timestamp, below stamp: VersionStamp?, limit: Int) throws -> Int
+    /// Notes a part of a replica that begins at `offset`; it refers to its blob.
+    func insert(arrived part: BlobSegment, offset: Int64, bucket: Int64, stamp: VersionStamp, at time: Timestamp) throws
+    /// Forgets the parts of a replica. Blobs that nothing else refers to become garbage.
+    func deleteArrival(bucket: Int64, stamp: VersionStamp) throws
     /// Once per losing version; more than ``WriteConflict/limit`` per bucket push the oldest out.
     func insert(conflict: WriteConflict) throws
     /// The failure of one version and destination, when there is one.

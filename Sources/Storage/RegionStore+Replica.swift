@@ -26,14 +26,17 @@ extension RegionStore {
         if existing != nil || version.isDeleteMarker {
             content = StagedContent(size: 0, bytes: .memory(ByteBuffer()), digests: ContentDigests())
         } else {
-            content = try await receive(version, body)
+            content = try await receive(version, body, in: known)
         }
+        let inParts = version.object.map(arrivesInParts) ?? false
         let crc = Self.inlineChecksum(of: content)
         let outcome = try await writeAndNotify(taking: content) { transaction in
             let bucket = try self.bucket(bucket, in: transaction)
             try self.requireVersioning(bucket)
             let outcome = try self.apply(
                 version, content, crc32c: crc, hasBytes: existing == nil, in: bucket, transaction)
+            // The version has the blobs now, or does not need them.
+            if inParts { try transaction.deleteArrival(bucket: bucket.id, stamp: version.stamp) }
             return (outcome, false)
         }
         // Another delivery of the same version may have come first, with its own bytes.
@@ -49,12 +52,17 @@ extension RegionStore {
     }
 
     /// Pulls and checks the bytes of a version that is not here yet.
-    private func receive(_ version: ObjectVersion, _ body: (any ByteSource)?) async throws -> StagedContent {
+    private func receive(_ version: ObjectVersion, _ body: (any ByteSource)?, in bucket: Bucket) async throws
+        -> StagedContent
+    {
         guard let object = version.object else {
             return StagedContent(size: 0, bytes: .memory(ByteBuffer()), digests: ContentDigests())
         }
         guard let source = body ?? (object.size == 0 ? BufferSource(ByteBuffer()) : nil) else {
             throw S3Error.noSuchVersion(version.key, version.versionID)
+        }
+        if arrivesInParts(object), let source = source as? any ResumableSource {
+            return try await receiveInParts(version, object, from: source, in: bucket)
         }
         let check = ReplicaCheck(object)
         let content = try await stage(check.wrap(source), digests: check.plan)
@@ -77,6 +85,7 @@ extension RegionStore {
             // Deleted between our look and this transaction; the sender brings the bytes on its next try.
             throw S3Error.noSuchVersion(version.key, version.versionID)
         }
+        try requireParts(content, of: version, in: bucket, transaction)
         if version.isNull, let null = try transaction.nullVersion(bucket: bucket.id, key: version.key) {
             // A key has one null version; the later of two stays, in every region.
             if null.stamp > version.stamp { return .unchanged }

@@ -20,6 +20,8 @@ package final class RegionStore: Sendable {
     let time: any TimeSource
     let random: any RandomSource
     let planner: any OutboxPlanner
+    /// ``arrivalPartSize``; less in tests.
+    let partSize: Int64
     /// What ``bucket(_:)`` answers from.
     let snapshot = Mutex(BucketSnapshot())
     /// Blobs that readers have open, so that their files stay until the last byte is read.
@@ -30,13 +32,13 @@ package final class RegionStore: Sendable {
     /// Opens the region: reads the clock's high water and the buckets, removes garbage and orphaned blobs.
     package static func open(
         region: RegionName, metadata: any MetadataStore, blobs: any BlobStore, time: any TimeSource,
-        random: any RandomSource, planner: any OutboxPlanner
+        random: any RandomSource, planner: any OutboxPlanner, partSize: Int64 = RegionStore.arrivalPartSize
     ) async throws -> RegionStore {
         let highWater = try metadata.read { try $0.clockHighWater() }
         let store = RegionStore(
             region: region, metadata: metadata, blobs: blobs,
             clock: HybridClock(region: region, time: time, highWater: highWater), time: time, random: random,
-            planner: planner)
+            planner: planner, partSize: partSize)
         try store.refreshBuckets()
         try await store.removeOrphans()
         return store
@@ -44,7 +46,7 @@ package final class RegionStore: Sendable {
 
     init(
         region: RegionName, metadata: any MetadataStore, blobs: any BlobStore, clock: HybridClock, time: any TimeSource,
-        random: any RandomSource, planner: any OutboxPlanner
+        random: any RandomSource, planner: any OutboxPlanner, partSize: Int64
     ) {
         self.region = region
         self.metadata = metadata
@@ -53,6 +55,7 @@ package final class RegionStore: Sendable {
         self.time = time
         self.random = random
         self.planner = planner
+        self.partSize = partSize
     }
 
     /// Ends the store; no other call may be running. Blobs that are still in doubt leave the blob store unconfirmed, so

@@ -94,7 +94,7 @@ struct Installation: Sendable {
             group.addTask { await registry.run() }
             for service in replication { group.addTask { await service.run() } }
             for store in stores.values { group.addTask { await collectGarbage(of: store) } }
-            group.addTask { await forgetErasures() }
+            group.addTask { await forgetOldReplicas() }
         }
     }
 
@@ -116,11 +116,12 @@ struct Installation: Sendable {
 
     /// Removals are remembered while any region may send the removed version again. All regions that are configured run
     /// in this process, so all can be asked.
-    private func forgetErasures() async {
+    private func forgetOldReplicas() async {
         while !Task.isCancelled {
             do {
                 try await time.sleep(milliseconds: 3_600_000)
                 for store in stores.values {
+                    _ = try await store.forgetArrivals()
                     _ = try await store.forgetErasures {
                         try stores.values.compactMap { try $0.oldestReplicationWork() }.min()
                     }

@@ -86,7 +86,7 @@ struct ReplicaSender: Sendable {
 }
 
 /// A version's bytes, opened when they are first pulled: most repeated pushes never pull them.
-final class ReplicaBody: ByteSource {
+final class ReplicaBody: ResumableSource {
     private enum State {
         case unopened
         case open(any ByteSource)
@@ -103,6 +103,7 @@ final class ReplicaBody: ByteSource {
     private let throttle: Throttle?
     private let state = Mutex<State>(.unopened)
     private let steps = Atomic<UInt64>(0)
+    private let start = Atomic<Int64>(0)
     /// What of a piece has not gone yet. Pulled by one reader at a time.
     private let rest = Mutex<ByteBuffer?>(nil)
 
@@ -118,6 +119,11 @@ final class ReplicaBody: ByteSource {
     /// Why the bytes could not be read, if they could not.
     var failure: (any Error)? {
         state.withLock { if case .failed(let error) = $0 { error } else { nil } }
+    }
+
+    func resume(at offset: Int64) {
+        start.store(offset, ordering: .relaxed)
+        steps.add(1, ordering: .relaxed)
     }
 
     func next() async throws -> ByteBuffer? {
@@ -148,10 +154,14 @@ final class ReplicaBody: ByteSource {
     private func opened() throws -> any ByteSource {
         if case .open(let source) = state.withLock({ $0 }) { return source }
         let source: any ByteSource
+        let size = version.object?.size ?? 0
+        let offset = min(start.load(ordering: .relaxed), size)
         if let bytes = try store.inlineContent(of: version) {
-            source = BufferSource(bytes)
+            let buffer = BufferSource(bytes)
+            buffer.resume(at: offset)
+            source = buffer
         } else {
-            source = try store.content(of: version, range: 0..<(version.object?.size ?? 0))
+            source = try store.content(of: version, range: offset..<size)
         }
         state.withLock { $0 = .open(source) }
         return source

@@ -247,6 +247,29 @@ extension InMemoryReading {
         return oldest
     }
 
+    func arrivedParts(bucket: Int64, stamp: VersionStamp) throws -> [BlobSegment] {
+        var found: [BlobSegment] = []
+        tables.arrivals.scan(from: ArrivalRowKey(bucket: bucket, stamp: stamp, offset: 0)) { key, row in
+            guard key.bucket == bucket, key.stamp == stamp else { return .stop }
+            found.append(row.part)
+            return .next
+        }
+        return found
+    }
+
+    func arrivals(until time: Timestamp, limit: Int) throws -> [(bucket: Int64, stamp: VersionStamp)] {
+        var latest: [(bucket: Int64, stamp: VersionStamp, time: Timestamp)] = []
+        tables.arrivals.forEach { key, row in
+            if let last = latest.last, last.bucket == key.bucket, last.stamp == key.stamp {
+                latest[latest.count - 1].time = max(last.time, row.time)
+            } else {
+                latest.append((key.bucket, key.stamp, row.time))
+            }
+        }
+        return latest.filter { $0.time <= time }.sorted { $0.time < $1.time }.prefix(max(0, limit))
+            .map { ($0.bucket, $0.stamp) }
+    }
+
     func conflicts(bucket: Int64, after: Int64, limit: Int) throws -> [WriteConflict] {
         guard after < Int64.max else { return [] }
         var found: [WriteConflict] = []

@@ -51,6 +51,18 @@ struct SlotRowKey: Comparable, Sendable {
     }
 }
 
+/// Orders parts of replicas by bucket, version and place.
+struct ArrivalRowKey: Comparable, Sendable {
+    var bucket: Int64
+    var stamp: VersionStamp
+    var offset: Int64
+
+    static func < (left: Self, right: Self) -> Bool {
+        if left.bucket != right.bucket { return left.bucket < right.bucket }
+        return left.stamp != right.stamp ? left.stamp < right.stamp : left.offset < right.offset
+    }
+}
+
 /// The whole state of one in-memory metadata store, as a value: a transaction is a copy that replaces it, or does not.
 struct InMemoryTables: Sendable {
     var buckets: [Int64: Bucket] = [:]
@@ -72,6 +84,8 @@ struct InMemoryTables: Sendable {
     var nextConflict: Int64 = 1
     /// When versions were removed for good; the key of a row is empty.
     var erasures = OrderedTable<VersionRowKey, Timestamp>()
+    /// Parts of replicas that have not arrived whole.
+    var arrivals = OrderedTable<ArrivalRowKey, (part: BlobSegment, time: Timestamp)>()
     var nextBucket: Int64 = 1
     var nextInlineData: Int64 = 1
     var nextOutbox: Int64 = 1

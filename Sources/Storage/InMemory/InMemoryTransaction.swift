@@ -21,6 +21,9 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         tables.buckets[bucket] = nil
         for slot in 0..<DigestTree.slotCount { tables.digests[SlotRowKey(bucket: bucket, slot: slot)] = nil }
         for row in erasures(where: { row, _ in row.bucket == bucket }) { tables.erasures[row] = nil }
+        for arrival in try arrivals(until: Timestamp(milliseconds: .max), limit: .max) where arrival.bucket == bucket {
+            try deleteArrival(bucket: bucket, stamp: arrival.stamp)
+        }
     }
 
     func insert(version: ObjectVersion, bucket: Int64) throws {
@@ -154,6 +157,23 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         let oldest = found.sorted { tables.erasures[$0] ?? time < tables.erasures[$1] ?? time }.prefix(max(0, limit))
         for row in oldest { tables.erasures[row] = nil }
         return oldest.count
+    }
+
+    func insert(arrived part: BlobSegment, offset: Int64, bucket: Int64, stamp: VersionStamp, at time: Timestamp) throws
+    {
+        tables.retain(.blobs([part]))
+        tables.arrivals[ArrivalRowKey(bucket: bucket, stamp: stamp, offset: offset)] = (part, time)
+    }
+
+    func deleteArrival(bucket: Int64, stamp: VersionStamp) throws {
+        var rows: [(key: ArrivalRowKey, part: BlobSegment)] = []
+        tables.arrivals.forEach { key, row in
+            if key.bucket == bucket, key.stamp == stamp { rows.append((key, row.part)) }
+        }
+        for row in rows {
+            tables.arrivals[row.key] = nil
+            tables.release(.blobs([row.part]))
+        }
     }
 
     private func erasures(where isWanted: (VersionRowKey, Timestamp) -> Bool) -> [VersionRowKey] {

@@ -6,7 +6,7 @@ enum SQLiteSchema {
     static let applicationID: Int64 = 0x4D45_5249
 
     /// Step `n` brings a file from `user_version` n to n + 1. Steps are never changed once released, only added.
-    static let migrations: [String] = [version1, version2, version3, erasures]
+    static let migrations: [String] = [version1, version2, version3, erasures, arrivals]
 
     /// The format that has digests; files before it get theirs when they are opened.
     private static let firstWithDigests = 3

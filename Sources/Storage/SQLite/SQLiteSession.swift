@@ -73,6 +73,7 @@ extension SQLiteSession {
         try connection.run("DELETE FROM buckets WHERE id = ?1") { try $0.bind(1, bucket) }
         try deleteDigests(bucket: bucket)
         try deleteErasures(bucket: bucket)
+        try deleteArrivals(bucket: bucket)
     }
 
     func isEmpty(bucket: Int64) throws -> Bool {

@@ -16,6 +16,8 @@ final class Faults: Sendable {
         var lostReplies = 0
         var brokenBodies = 0
         var duplicates = 0
+        /// Transfers that went on where an earlier one broke off.
+        var resumed = 0
         var unchangedApplies = 0
         var applies = 0
         /// Attempts to deliver, whatever became of them.
@@ -34,7 +36,8 @@ final class Faults: Sendable {
             [
                 \.crashes, \.refusedOperations, \.deliveriesWhileDown, \.clockSteps, \.cuts, \.ruleChanges,
                 \.lostRequests,
-                \.lostReplies, \.brokenBodies, \.duplicates, \.unchangedApplies, \.applies, \.sends, \.retried,
+                \.lostReplies, \.brokenBodies, \.duplicates, \.resumed, \.unchangedApplies, \.applies, \.sends,
+                \.retried,
                 \.reads, \.readsThrough,
             ]
         }

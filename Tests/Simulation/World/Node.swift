@@ -103,7 +103,7 @@ final class Node: Sendable {
             region: region,
             metadata: SlowMetadataStore(
                 metadata, world: world, life: life, forgets: faults.mutation == .forgetErasures), blobs: blobs,
-            time: clock, random: world.random, planner: planner)
+            time: clock, random: world.random, planner: planner, partSize: 7_000)
         state.withLock { $0.store = store }
         world.note("\(region) is up")
         let service = ReplicationService(

@@ -79,7 +79,7 @@ final class SimulatedLink: PeerLink {
         }
         if faults.mutation == .acknowledgeUnstored, world.random.chance(5) { return .applied }
         let breaks = faults.areOn && world.random.chance(faults.lossPercent / 3)
-        let source = body.map { WatchedBody($0, world: world, breaks: breaks) }
+        let source = body.map { WatchedBody($0, world: world, breaks: breaks) { [network, way] in network.isCut(way) } }
         let outcome: ApplyOutcome
         do {
             outcome = try await InProcessPeerLink(store).apply(mutated(push), body: source)
@@ -87,6 +87,7 @@ final class SimulatedLink: PeerLink {
             if source?.isBroken == true { faults.count(\.brokenBodies) }
             throw error
         }
+        if source?.isResumed == true { faults.count(\.resumed) }
         faults.count(outcome == .unchanged || outcome == .erased ? \.unchangedApplies : \.applies)
         world.note(
             "\(way.from)->\(way.to) \(push.kind) \(push.version.key) \(push.version.stamp.milliseconds % 10_000_000).\(push.version.stamp.counter) \(outcome)"
@@ -122,39 +123,59 @@ final class SimulatedLink: PeerLink {
     }
 }
 
-/// A body on its way: may break off, and remembers what went through.
-private final class WatchedBody: ByteSource {
+/// A body on its way: in small pieces, may break off, and remembers what went through.
+private final class WatchedBody: ResumableSource {
     private struct State {
         var seen = ByteBuffer()
+        var rest = ByteBuffer()
+        var offset: Int64 = 0
         var isWhole = false
         var isBroken = false
     }
 
+    private static let pieceSize = 3_000
+
     private let base: any ByteSource
     private let world: World
     private let breaks: Bool
+    private let isCut: @Sendable () -> Bool
     private let state = Mutex(State())
 
-    init(_ base: any ByteSource, world: World, breaks: Bool) {
+    init(_ base: any ByteSource, world: World, breaks: Bool, isCut: @escaping @Sendable () -> Bool) {
         self.base = base
         self.world = world
         self.breaks = breaks
+        self.isCut = isCut
     }
 
-    /// All bytes, when all have gone through.
-    var whole: ByteBuffer? { state.withLock { $0.isWhole ? $0.seen : nil } }
+    /// All bytes, when all have gone through now.
+    var whole: ByteBuffer? { state.withLock { $0.isWhole && $0.offset == 0 ? $0.seen : nil } }
     var isBroken: Bool { state.withLock { $0.isBroken } }
+    /// Whether some of the bytes had come with an earlier delivery.
+    var isResumed: Bool { state.withLock { $0.offset > 0 } }
+
+    func resume(at offset: Int64) {
+        state.withLock { $0.offset = offset }
+        (base as? any ResumableSource)?.resume(at: offset)
+    }
 
     func next() async throws -> ByteBuffer? {
         try await world.sleep(nanoseconds: UInt64(world.random.below(2_000_000)))
-        if breaks, world.random.chance(50) {
+        if isCut() || breaks && world.random.chance(30) {
             state.withLock { $0.isBroken = true }
             throw PeerError.unavailable(reason: "broke off")
         }
-        let piece = try await base.next()
-        state.withLock { state in
-            if let piece { state.seen.writeImmutableBuffer(piece) } else { state.isWhole = true }
+        if state.withLock({ $0.rest.readableBytes == 0 }), let piece = try await base.next() {
+            state.withLock { $0.rest = piece }
         }
-        return piece
+        return state.withLock { state in
+            let length = min(Self.pieceSize, state.rest.readableBytes)
+            guard length > 0, let piece = state.rest.readSlice(length: length) else {
+                state.isWhole = true
+                return nil
+            }
+            state.seen.writeImmutableBuffer(piece)
+            return piece
+        }
     }
 }
