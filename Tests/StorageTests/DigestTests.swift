@@ -150,8 +150,8 @@ import Testing
 
     @Test func slotsAreSpreadAndStay() {
         var counts = Array(repeating: 0, count: DigestTree.slotCount)
-        for index in 0..<20 * DigestTree.slotCount { counts[DigestTree.slot(of: key("photos/2026/\(index).jpg"))] += 1 }
-        #expect(counts.allSatisfy { (1...60).contains($0) })
+        for index in 0..<100 * DigestTree.slotCount { counts[DigestTree.slot(of: key("photos/2026/\(index).jpg"))] += 1 }
+        #expect(counts.allSatisfy { (50...160).contains($0) })
         // Regions of different versions must agree for ever.
         #expect(DigestTree.slot(of: key("123456789")) == 0xE306_9283 % DigestTree.slotCount)
     }
@@ -176,12 +176,11 @@ import Testing
             #expect(try store.read { try $0.digests(bucket: bucket.id) } == expected)
             try await store.close()
 
-            try connection.execute(
-                """
-                UPDATE current_objects SET record = x'01FF', large = NULL; DROP TABLE key_digests;
-                PRAGMA user_version = 2
-                """)
-            let damaged = try SQLiteMetadataStore.open(path: path)
+            let second = "\(folder)/damaged.db"
+            let broken = try Connection(path: second, mode: .readWrite)
+            try broken.execute(SQLiteFormat1.dump)
+            try broken.execute("UPDATE current_objects SET record = x'01FF', large = NULL")
+            let damaged = try SQLiteMetadataStore.open(path: second)
             #expect(try damaged.read { try $0.digests(bucket: bucket.id).root.versions } == 2)
             try await damaged.close()
         }

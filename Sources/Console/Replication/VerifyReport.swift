@@ -33,7 +33,7 @@ package struct VerifyReport: Sendable, Codable, Hashable {
     package var members: [Member]
     /// The digests say that all members hold the same.
     package var isEqual: Bool
-    /// Of 1,024.
+    /// Of 128.
     package var differingSlots: Int
     /// What the members told each other to find these.
     package var exchangedBytes: Int

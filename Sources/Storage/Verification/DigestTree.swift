@@ -5,8 +5,9 @@ package import S3Model
 /// slots. Two buckets with equal roots hold the same versions; where the roots differ, the way down leads to the slots
 /// that differ.
 package struct DigestTree: Sendable, Hashable {
-    package static let groupCount = 32
-    package static let slotsPerGroup = 32
+    package static let groupCount = 8
+    /// With eight groups so few that the slots of a bucket fit into one page of SQLite: every PUT writes one of them.
+    package static let slotsPerGroup = 16
     package static let slotCount = groupCount * slotsPerGroup
 
     package struct Node: Sendable, Hashable {
