@@ -150,7 +150,9 @@ import Testing
 
     @Test func slotsAreSpreadAndStay() {
         var counts = Array(repeating: 0, count: DigestTree.slotCount)
-        for index in 0..<100 * DigestTree.slotCount { counts[DigestTree.slot(of: key("photos/2026/\(index).jpg"))] += 1 }
+        for index in 0..<100 * DigestTree.slotCount {
+            counts[DigestTree.slot(of: key("photos/2026/\(index).jpg"))] += 1
+        }
         #expect(counts.allSatisfy { (50...160).contains($0) })
         // Regions of different versions must agree for ever.
         #expect(DigestTree.slot(of: key("123456789")) == 0xE306_9283 % DigestTree.slotCount)

@@ -6,7 +6,8 @@ import Testing
 @Suite struct VerifyCommandTests {
     private func finding(_ verdict: String, isDifference: Bool) -> VerifyReport.Finding {
         VerifyReport.Finding(
-            verdict: verdict, key: "a\u{1B}[2J\nb", versionID: "v", isDeleteMarker: true, bucket: "there", source: "here",
+            verdict: verdict, key: "a\u{1B}[2J\nb", versionID: "v", isDeleteMarker: true, bucket: "there",
+            source: "here",
             isPromised: isDifference, rule: isDifference ? "r" : nil, reason: nil, isRepaired: isDifference,
             isDifference: isDifference)
     }

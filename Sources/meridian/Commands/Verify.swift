@@ -143,7 +143,8 @@ enum VerifyScreen {
             lines.append(
                 summary.isEqual
                     ? "Equal. \(summary.exchangedBytes) bytes of digests were compared."
-                    : "Equal, version by version. The digests differed at first: writes arrived meanwhile. Verify again.")
+                    : "Equal, version by version. The digests differed at first: writes arrived meanwhile. Verify again."
+            )
         } else {
             let counts = summary.verdicts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
             lines.append(
