@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 DATA ?= ./meridian-data
 SEED ?=
+SEEDS ?=
 VENV := .venv
 PYTEST_ARGS ?=
 # Further flags for the release build, for example -Xswiftc -enforce-exclusivity=unchecked.
@@ -15,7 +16,7 @@ RELEASE_FLAGS ?=
 help:
 	@sed -n '1,2s/^# //p' Makefile
 	@echo 'make lint  checks format; make format repairs it'
-	@echo 'make sim SEED=n  replays one seed of the simulation (all seeds without SEED)'
+	@echo 'make sim SEED=n  replays one seed of the simulation (SEEDS=n runs the first n)'
 	@echo 'make bench  measures beside a peer'
 
 run: build
@@ -70,7 +71,7 @@ format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
 sim: system
-	$(if $(SEED),SIM_SEED=$(SEED)) swift test --filter Simulation
+	$(if $(SEED),SIM_SEED=$(SEED)) $(if $(SEEDS),SIM_SEEDS=$(SEEDS)) swift test --filter Simulation
 
 bench: build
 	@if [ ! -x Benchmarks/run ]; then echo 'There are no benchmarks in this tree yet.' >&2; exit 1; fi
