@@ -16,6 +16,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case entityTooLarge = "EntityTooLarge"
     case entityTooSmall = "EntityTooSmall"
     case expiredToken = "ExpiredToken"
+    case idempotencyException = "IdempotencyException"
     case illegalLocationConstraintException = "IllegalLocationConstraintException"
     case illegalVersioningConfigurationException = "IllegalVersioningConfigurationException"
     case incompleteBody = "IncompleteBody"
@@ -27,6 +28,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidBucketState = "InvalidBucketState"
     case invalidDigest = "InvalidDigest"
     case invalidLocationConstraint = "InvalidLocationConstraint"
+    case invalidNextTokenException = "InvalidNextTokenException"
     case invalidObjectState = "InvalidObjectState"
     case invalidPart = "InvalidPart"
     case invalidPartNumber = "InvalidPartNumber"
@@ -39,6 +41,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case invalidTag = "InvalidTag"
     case invalidToken = "InvalidToken"
     case invalidURI = "InvalidURI"
+    case jobStatusException = "JobStatusException"
     case keyTooLongError = "KeyTooLongError"
     case malformedACLError = "MalformedACLError"
     case malformedPolicy = "MalformedPolicy"
@@ -53,6 +56,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case noSuchBucket = "NoSuchBucket"
     case noSuchBucketPolicy = "NoSuchBucketPolicy"
     case noSuchCORSConfiguration = "NoSuchCORSConfiguration"
+    case noSuchJob = "NoSuchJob"
     case noSuchKey = "NoSuchKey"
     case noSuchLifecycleConfiguration = "NoSuchLifecycleConfiguration"
     case noSuchMultiRegionAccessPoint = "NoSuchMultiRegionAccessPoint"
@@ -78,6 +82,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
     case slowDown = "SlowDown"
     case tooManyBuckets = "TooManyBuckets"
     case tooManyMultiRegionAccessPoints = "TooManyMultiRegionAccessPoints"
+    case tooManyRequestsException = "TooManyRequestsException"
     case tooManyRegionsInMultiRegionAccessPoint = "TooManyMultiRegionAccessPointregionsError"
     case unexpectedContent = "UnexpectedContent"
     case unsupportedSignature = "UnsupportedSignature"
@@ -91,7 +96,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .accessDenied, .expiredToken, .invalidAccessKeyId, .invalidObjectState, .invalidRegion, .invalidSecurity,
             .requestTimeTooSkewed, .signatureDoesNotMatch:
             403
-        case .noSuchAsyncRequest, .noSuchBucket, .noSuchBucketPolicy, .noSuchCORSConfiguration, .noSuchKey,
+        case .noSuchAsyncRequest, .noSuchBucket, .noSuchBucketPolicy, .noSuchCORSConfiguration, .noSuchJob, .noSuchKey,
             .noSuchLifecycleConfiguration, .noSuchWebsiteConfiguration, .objectLockConfigurationNotFoundError,
             .serverSideEncryptionConfigurationNotFoundError, .noSuchMultiRegionAccessPoint,
             .noSuchPublicAccessBlockConfiguration, .noSuchTagSet, .noSuchUpload, .noSuchVersion,
@@ -140,6 +145,7 @@ package enum S3ErrorCode: String, Sendable, Hashable, CaseIterable {
         case .missingContentLength: "You must provide the Content-Length HTTP header."
         case .noSuchAsyncRequest: "The specified async request does not exist."
         case .noSuchBucket: "The specified bucket does not exist"
+        case .noSuchJob: "The specified job does not exist."
         case .noSuchKey: "The specified key does not exist."
         case .noSuchCORSConfiguration: "The CORS configuration does not exist"
         case .noSuchLifecycleConfiguration: "The lifecycle configuration does not exist"
