@@ -39,7 +39,8 @@ enum Composition {
             control: installation.control, services: installation.replication, time: time, log: logger)
         let admin = ReplicationAdmin(
             stores: installation.stores, services: installation.replication, directory: installation.directory,
-            table: installation.table, registry: installation.registry, limits: limits, time: time)
+            table: installation.table, registry: installation.registry,
+            limits: limits, jobs: installation.jobs, time: time)
         let pipeline = gateway(
             configuration, credentials: credentials, installation: installation, telemetry: telemetry,
             pages: pages, admin: admin, edgeKey: edgeKey, random: random, log: logger)
@@ -108,7 +109,8 @@ enum Composition {
                 isBucket: { [directory = installation.directory] in directory.location(of: $0) != nil }),
             operations: OperationDispatch(
                 router: router, objects: ObjectOperations(router: router), buckets: BucketOperations(router: router),
-                control: ControlOperations(router: router, registry: installation.registry)),
+                control: ControlOperations(
+                    router: router, registry: installation.registry, jobs: installation.jobs)),
             console: pages, admin: admin, rootAccessKeyID: credentials.accessKeyID, observer: telemetry,
             time: installation.time, random: random, logger: log)
     }

@@ -18,6 +18,8 @@ struct Installation: Sendable {
     /// Regions that have data in the folder but are not configured.
     let unservedRegions: [String]
     let replication: [ReplicationService]
+    let jobs: BatchJobRegistry
+    let jobRunners: [BatchJobRunner]
     let time: any TimeSource
     let log: Logger
 
@@ -59,9 +61,18 @@ struct Installation: Sendable {
                 region: store, links: links, locate: { directory.location(of: $0) }, time: time, random: random,
                 hooks: ReplicationHooks(notice: { report($0, from: store.region, log: log) }))
         }
+        let regionStores = stores
+        let jobs = BatchJobRegistry(
+            control: control, locate: { directory.location(of: $0) },
+            bucket: { try regionStores[$0.region]?.bucket($0.name) }, time: time, random: random)
+        let reports = BatchReportWriter(stores: stores, locate: { directory.location(of: $0) })
+        let runners = stores.values.sorted { $0.region < $1.region }.map {
+            BatchJobRunner(store: $0, registry: jobs, writer: reports, log: log)
+        }
         return Installation(
             control: control, directory: directory, places: places, table: table, registry: registry, stores: stores,
-            unservedRegions: unserved, replication: replication, time: time, log: log)
+            unservedRegions: unserved, replication: replication, jobs: jobs,
+            jobRunners: runners, time: time, log: log)
     }
 
     /// The configured regions, and `others`, with their distances.
@@ -93,6 +104,7 @@ struct Installation: Sendable {
             group.addTask { await table.run() }
             group.addTask { await registry.run() }
             for service in replication { group.addTask { await service.run() } }
+            for runner in jobRunners { group.addTask { await runner.run() } }
             for store in stores.values { group.addTask { await collectGarbage(of: store) } }
             group.addTask { await forgetOldReplicas() }
         }

@@ -11,7 +11,8 @@ import ArgumentParser
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Edge.self, Env.self, Status.self, Verify.self, ReplicationCommand.self, AccessPointCommand.self,
+            Serve.self, Edge.self, Env.self, Status.self, Verify.self, ReplicationCommand.self, Resync.self,
+            AccessPointCommand.self,
             VersionCommand.self,
         ])
 }

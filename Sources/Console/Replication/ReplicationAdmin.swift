@@ -23,11 +23,13 @@ package struct ReplicationAdmin: AdminResponding {
     let table: RoutingTable
     let registry: AccessPointRegistry
     let limits: BandwidthLimits
+    let jobs: BatchJobRegistry
     let time: any TimeSource
 
     package init(
         stores: [RegionName: RegionStore], services: [ReplicationService], directory: BucketDirectory,
-        table: RoutingTable, registry: AccessPointRegistry, limits: BandwidthLimits, time: any TimeSource
+        table: RoutingTable, registry: AccessPointRegistry, limits: BandwidthLimits, jobs: BatchJobRegistry,
+        time: any TimeSource
     ) {
         self.stores = stores
         self.services = services
@@ -35,6 +37,7 @@ package struct ReplicationAdmin: AdminResponding {
         self.table = table
         self.registry = registry
         self.limits = limits
+        self.jobs = jobs
         self.time = time
     }
 
@@ -48,6 +51,10 @@ package struct ReplicationAdmin: AdminResponding {
         case ("GET", "replication/conflicts"): try encode(conflicts(query))
         case ("GET", "replication/mesh"): try encode(meshPlan(query).report)
         case ("POST", "replication/mesh"): try encode(await applyMesh(query))
+        case ("POST", "resync"): try encode(await startResync(query))
+        case ("GET", "resync"): try encode(await resync(query))
+        case ("POST", "resync/confirm"): try encode(await decideResync(query, "Ready"))
+        case ("POST", "resync/cancel"): try encode(await decideResync(query, "Cancelled"))
         case ("POST", "access-point/reads"): try encode(await setReads(query))
         case ("GET", "verify"): try encode(await verify(query, repairs: false))
         case ("POST", "verify"): try encode(await verify(query, repairs: true))

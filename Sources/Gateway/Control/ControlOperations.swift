@@ -1,20 +1,24 @@
 package import AccessPoints
 import Policy
+package import Replication
 import S3Model
 
-/// The S3 Control API: Multi-Region Access Points (spec/mrap.md §5-7).
+/// The S3 Control API: Multi-Region Access Points (spec/mrap.md §5-7) and jobs (§16).
 package struct ControlOperations: Sendable {
     let router: Router
     let registry: AccessPointRegistry
+    let jobs: BatchJobRegistry
 
-    package init(router: Router, registry: AccessPointRegistry) {
+    package init(router: Router, registry: AccessPointRegistry, jobs: BatchJobRegistry) {
         self.router = router
         self.registry = registry
+        self.jobs = jobs
     }
 
     package func perform(_ call: OperationCall, _ request: S3Request) async throws -> S3Response {
         let account = try account(of: request)
         let subject = call.controlParameter ?? ""
+        if let answer = try await performOnJob(request, subject, account) { return answer }
         try router.authorize(
             request, action: request.action, arn: "arn:aws:s3::\(account):accesspoint/\(subject)", owner: account)
         switch call.operation {
@@ -56,7 +60,7 @@ package struct ControlOperations: Sendable {
 // MARK: Requests that are carried out later
 
 extension ControlOperations {
-    private static let documentLimit: Int64 = 256 * 1024
+    static let documentLimit: Int64 = 256 * 1024
 
     private func create(_ request: S3Request, _ account: AccountID) async throws -> S3Response {
         let document = try CreateMultiRegionAccessPointRequest.parse(

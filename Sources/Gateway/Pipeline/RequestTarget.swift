@@ -124,5 +124,8 @@ package struct QueryItems: Sendable, Hashable {
         return nil
     }
 
+    /// All values of a parameter that may be repeated.
+    package func all(_ name: String) -> [String] { items.filter { $0.name == name }.map { $0.value ?? "" } }
+
     package func contains(_ name: String) -> Bool { items.contains { $0.name == name } }
 }
