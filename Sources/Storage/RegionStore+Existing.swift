@@ -27,7 +27,8 @@ package enum ExistingOutcome: Sendable, Hashable {
 extension RegionStore {
     /// Up to `limit` versions behind `after` in the bucket's order (by key, newest first within a key), from one snapshot,
     /// delete markers included. Fewer than `limit` means that there are no more. Throws `NoSuchBucket`.
-    package func existingVersions(of bucket: BucketName, after: VersionReference?, limit: Int) throws -> [ObjectVersion] {
+    package func existingVersions(of bucket: BucketName, after: VersionReference?, limit: Int) throws -> [ObjectVersion]
+    {
         let known = try self.bucket(bucket)
         let start = (key: after.map { Array($0.key.rawValue.utf8) } ?? [], stamp: after?.stamp)
         return try metadata.read { reader in

@@ -66,7 +66,8 @@ import Testing
 
     @Test func missingElementsAreMalformed() {
         for name in ["Operation", "Report", "ClientRequestToken", "ManifestGenerator", "RoleArn"] {
-            let text = Self.whole.replacing("<\(name)>", with: "<X\(name)>").replacing("</\(name)>", with: "</X\(name)>")
+            let text = Self.whole.replacing("<\(name)>", with: "<X\(name)>").replacing(
+                "</\(name)>", with: "</X\(name)>")
             let error = #expect(throws: S3Error.self) { try CreateJobRequest.parse(Array(text.utf8)) }
             #expect(error?.code == .malformedXML, "\(name)")
         }

@@ -33,7 +33,8 @@ extension ReplicationAdmin {
         let (store, bucket) = try location(try required("bucket", query))
         let destinations = try resyncDestinations(query, from: bucket)
         var request = CreateJobRequest(
-            report: BatchJobReport(), clientRequestToken: "resync-\(time.wallMilliseconds())-\(time.monotonicNanoseconds())",
+            report: BatchJobReport(),
+            clientRequestToken: "resync-\(time.wallMilliseconds())-\(time.monotonicNanoseconds())",
             manifest: BatchManifestGenerator(sourceBucketARN: "arn:aws:s3:::\(bucket.name)"), priority: 10,
             roleARN: bucket.replication?.role ?? "")
         request.manifest.filter.eligibleForReplication = true
@@ -47,7 +48,8 @@ extension ReplicationAdmin {
         let rules = bucket.replication?.rules.filter(\.isEnabled) ?? []
         let known = Set(rules.map(\.destination.bucket))
         let wanted: [BucketName]
-        switch (query["to"].flatMap { $0.isEmpty ? nil : $0 }, query["access-point"].flatMap { $0.isEmpty ? nil : $0 }) {
+        switch (query["to"].flatMap { $0.isEmpty ? nil : $0 }, query["access-point"].flatMap { $0.isEmpty ? nil : $0 })
+        {
         case (nil, nil): return nil
         case (let text?, nil): wanted = [try location(text).bucket.name]
         case (nil, let name?):
@@ -58,7 +60,8 @@ extension ReplicationAdmin {
         if let missing = wanted.first(where: { !known.contains($0) }) {
             throw S3Error(
                 .invalidRequest,
-                "No enabled rule of \(bucket.name) leads to \(missing). Write one first, for example with 'meridian replication mesh'.")
+                "No enabled rule of \(bucket.name) leads to \(missing). Write one first, for example with 'meridian replication mesh'."
+            )
         }
         return wanted
     }

@@ -89,7 +89,8 @@ package struct BatchJobRegistry: Sendable {
         }
         guard bucket.replication?.rules.isEmpty == false else {
             throw S3Error(
-                .invalidRequest, "The source bucket \(source.name) has no replication configuration, which the job needs.")
+                .invalidRequest,
+                "The source bucket \(source.name) has no replication configuration, which the job needs.")
         }
         if request.report.isEnabled { _ = try owned(request.report.bucket, account, "The report's bucket") }
         return source

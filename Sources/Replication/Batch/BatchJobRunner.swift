@@ -72,7 +72,7 @@ package final class BatchJobRunner: Sendable {
             let id = String(record.key.dropFirst(BatchKeys.open.count))
             do {
                 open[id] = try await registry.stored(id, marker.account)
-            } catch where !(error is ControlStoreError) {
+            } catch  where !(error is ControlStoreError) {
                 // One unreadable job does not hold up the others.
                 log.error("unreadable batch job", metadata: ["job": "\(id)", "error": "\(error)"])
             }

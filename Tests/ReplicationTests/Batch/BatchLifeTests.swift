@@ -23,10 +23,14 @@ import Testing
     @Test func theOrdinaryLife() {
         var job = Self.job()
         for next in [BatchJobStatus.preparing, .ready, .active, .pausing, .paused, .active, .completing, .complete] {
-            #expect(job.move(to: next, at: time(5)), "\(next)")
+            let hasMoved = job.move(to: next, at: time(5))
+            #expect(hasMoved, "\(next)")
         }
         #expect(job.ended == time(5))
-        for next in BatchJobStatus.allCases { #expect(!job.move(to: next, at: time(6)), "\(next)") }
+        for next in BatchJobStatus.allCases {
+            let hasMoved = job.move(to: next, at: time(6))
+            #expect(!hasMoved, "\(next)")
+        }
     }
 
     @Test func whatEndsStaysEnded() {
@@ -127,7 +131,7 @@ import Testing
                 Self.perform(action, on: &jobs[index], at: time(Int64(500 + step)), nil)
             }
         }
-        #expect(jobs.allSatisfy(\.status.isFinal), "\(jobs.map(\.status))")
+        #expect(jobs.allSatisfy { $0.status.isFinal }, "\(jobs.map(\.status))")
     }
 
     /// As the runner does, but for the work itself. Without `random`, everything ends at once.

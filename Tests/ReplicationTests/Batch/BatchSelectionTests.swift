@@ -1,3 +1,4 @@
+import Environment
 import S3Model
 import Storage
 import Testing

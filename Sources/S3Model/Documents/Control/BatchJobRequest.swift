@@ -147,7 +147,9 @@ extension CreateJobRequest {
 
 extension BatchJobReport {
     static func parse(_ element: XMLElement) throws(S3Error) -> BatchJobReport {
-        guard let isEnabled = try element.boolean("Enabled") else { throw .malformed("'Report' must contain 'Enabled'.") }
+        guard let isEnabled = try element.boolean("Enabled") else {
+            throw .malformed("'Report' must contain 'Enabled'.")
+        }
         var report = BatchJobReport(isEnabled: isEnabled)
         report.bucketARN = try element.trimmed("Bucket")
         report.prefix = try element.child("Prefix")?.text
@@ -187,7 +189,8 @@ extension BatchManifestGenerator {
             throw .malformed("'S3JobManifestGenerator' must contain 'EnableManifestOutput'.")
         }
         guard !isWritten, try element.child("ManifestOutputLocation") == nil else {
-            throw .job("Writing the generated manifest is not implemented by Meridian: EnableManifestOutput must be false.")
+            throw .job(
+                "Writing the generated manifest is not implemented by Meridian: EnableManifestOutput must be false.")
         }
         if let filter = try element.child("Filter") { generator.filter = try BatchManifestFilter.parse(filter) }
         return generator
@@ -205,7 +208,8 @@ extension BatchManifestFilter {
         filter.createdBefore = try time("CreatedBefore", element)
         for text in try list("ObjectReplicationStatuses", element) {
             guard let status = Status(rawValue: text) else {
-                throw .job("ObjectReplicationStatuses has no '\(text.prefix(64))'; they are NONE, FAILED, COMPLETED, REPLICA.")
+                throw .job(
+                    "ObjectReplicationStatuses has no '\(text.prefix(64))'; they are NONE, FAILED, COMPLETED, REPLICA.")
             }
             filter.statuses.append(status)
         }
