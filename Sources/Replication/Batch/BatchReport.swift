@@ -68,27 +68,41 @@ package enum BatchReport {
 
     private struct Manifest: Encodable {
         struct Result: Encodable {
-            var TaskExecutionStatus: String
-            var Bucket: String
-            var MD5Checksum: String
-            var Key: String
+            var status: String
+            var bucket: String
+            var md5: String
+            var key: String
+
+            enum CodingKeys: String, CodingKey {
+                case status = "TaskExecutionStatus"
+                case bucket = "Bucket"
+                case md5 = "MD5Checksum"
+                case key = "Key"
+            }
         }
-        var Format: String
-        var ReportCreationDate: String
-        var Results: [Result]
-        var ReportSchema: String
+
+        var format: String
+        var created: String
+        var results: [Result]
+        var schema: String
+
+        enum CodingKeys: String, CodingKey {
+            case format = "Format"
+            case created = "ReportCreationDate"
+            case results = "Results"
+            case schema = "ReportSchema"
+        }
     }
 
     /// `manifest.json`, which names all files of results.
     package static func manifest(of job: BatchJob, bucket: String, at now: Timestamp) throws -> [UInt8] {
         let manifest = Manifest(
-            Format: BatchJobReport.format, ReportCreationDate: now.iso8601,
-            Results: job.reportParts.map {
+            format: BatchJobReport.format, created: now.iso8601,
+            results: job.reportParts.map {
                 Manifest.Result(
-                    TaskExecutionStatus: $0.succeeded ? "succeeded" : "failed", Bucket: bucket, MD5Checksum: $0.md5,
-                    Key: $0.key)
+                    status: $0.succeeded ? "succeeded" : "failed", bucket: bucket, md5: $0.md5, key: $0.key)
             },
-            ReportSchema: schema)
+            schema: schema)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         return Array(try encoder.encode(manifest))
