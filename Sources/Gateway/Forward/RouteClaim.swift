@@ -68,17 +68,17 @@ package struct EdgeKey: Sendable {
         return isRecent(fields[1], now: now)
     }
 
-    private func isRecent(_ text: Substring, now: Timestamp) -> Bool {
+    func isRecent(_ text: Substring, now: Timestamp) -> Bool {
         guard let seconds = Int64(text), seconds > 0, seconds < 1 << 40 else { return false }
         return abs(seconds - now.seconds) <= RouteClaim.toleranceSeconds
     }
 
-    private func seal(_ text: String) -> String {
+    func seal(_ text: String) -> String {
         let code = HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key)
         return text + " " + Hex.encode(Array(code))
     }
 
-    private func unseal(_ text: String) -> [Substring]? {
+    func unseal(_ text: String) -> [Substring]? {
         guard text.utf8.count <= 256, let space = text.utf8.lastIndex(of: UInt8(ascii: " ")),
             let code = Hex.decode(String(text[text.utf8.index(after: space)...]))
         else { return nil }
