@@ -24,6 +24,8 @@ package struct OutboxEntry: Sendable, Hashable {
     /// Not tried again before this time.
     package var notBefore: Timestamp
     package var lastError: String?
+    /// A job put it in, not the write of the version. Only such work fails where the version was removed for good.
+    package var isForJob = false
 
     package init(
         bucket: Int64, key: ObjectKey, stamp: VersionStamp, kind: Kind, destination: BucketName, ruleID: String,

@@ -152,9 +152,13 @@ extension RegionStore {
             let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
         else { return nil }
         let planned = planner.plan(version, kind: entry.kind, in: bucket, at: entry.enqueued)
-        return planned.first { $0.destination == entry.destination }
+        var found = planned.first { $0.destination == entry.destination }
+        found?.isForJob = entry.isForJob || entry.lastError == Self.erasedThere
+        return found
     }
 
+    /// Why a job's work fails where the version was removed for good (spec/mrap.md §15.13).
+    package static let erasedThere = "DstObjectHardDeleted"
     static let missingRule = "SrcBucketReplicationConfigMissing"
 }
 

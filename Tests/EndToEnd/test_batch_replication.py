@@ -144,6 +144,24 @@ def test_failed_work_is_reported(server, s3, control, pair, unique):
     assert s3.head_object(Bucket=source, Key="k")["ReplicationStatus"] == "COMPLETED"
 
 
+def test_what_the_destination_removed_for_good_is_refused(server, s3, control, pair, unique):
+    source, target = pair
+    reports = make_bucket(server, unique(), "us-east-1", versioned=False)
+    replicate(server, source, [target])
+    gone, kept = [s3.put_object(Bucket=source, Key=key, Body=b"1")["VersionId"] for key in ("gone", "kept")]
+    eventually(lambda: keys(s3, target) == ["gone", "kept"], "both have arrived")
+    s3.delete_object(Bucket=target, Key="gone", VersionId=gone)
+    job = create(control, source, reports)
+    assert numbers(ended(control, job)) == (2, 1, 1)
+    assert keys(s3, target) == ["kept"]
+    statuses = {key: s3.head_object(Bucket=source, Key=key)["ReplicationStatus"] for key in ("gone", "kept")}
+    assert statuses == {"gone": "FAILED", "kept": "COMPLETED"}
+    manifest = json.load(s3.get_object(Bucket=reports, Key=f"repl/job-{job}/manifest.json")["Body"])
+    lines = "".join(s3.get_object(Bucket=reports, Key=result["Key"])["Body"].read().decode()
+                    for result in manifest["Results"])
+    assert f"gone,{gone},failed,DstObjectHardDeleted," in lines and f"kept,{kept},succeeded," in lines
+
+
 def test_confirmation_priority_and_cancelling(server, s3, control, pair):
     source, target = pair
     s3.put_object(Bucket=source, Key="k", Body=b"1")

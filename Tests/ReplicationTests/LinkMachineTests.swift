@@ -55,6 +55,16 @@ import Testing
         #expect(model.sends == LinkLimits().refusalAttempts)
     }
 
+    /// A write's work is settled where a client removed the version for good; a job's work fails there, at once.
+    @Test(arguments: [false, true]) func whatWasErasedIsNotTriedAgain(isForJob: Bool) throws {
+        var model = OutboxModel(seed: 7)
+        model.fixedOutcome = .erased
+        model.add(key: "a", bytes: 1, isForJob: isForJob)
+        for _ in 0..<50 { try model.runOne() }
+        #expect(model.rows.isEmpty && model.sends == 1)
+        #expect(model.failed == (isForJob ? ["DstObjectHardDeleted"] : []))
+    }
+
     @Test func aFailingLinkIsProbedByOneEntryAtATime() throws {
         var model = OutboxModel(seed: 4)
         model.fixedOutcome = .unavailable(reason: "down")

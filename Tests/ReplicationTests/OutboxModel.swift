@@ -39,9 +39,10 @@ struct OutboxModel {
         return entry
     }
 
-    mutating func add(key: String, bytes: Int64) {
+    mutating func add(key: String, bytes: Int64, isForJob: Bool = false) {
         let destination = destinations[random.below(destinations.count)]
         rows[nextID] = Self.entry(nextID, key: key, to: destination, bytes: bytes)
+        rows[nextID]?.isForJob = isForJob
         nextID += 1
         machine.wake(destination)
     }
@@ -177,7 +178,7 @@ struct OutboxModel {
         } else if !sending.isEmpty {
             let entry = sending.remove(at: random.below(sending.count))
             let outcome = fixedOutcome ?? randomOutcome()
-            if outcome == .delivered || outcome == .gone { decided.insert(entry.id) }
+            if [.delivered, .erased, .gone].contains(outcome) { decided.insert(entry.id) }
             machine.finished(entry, outcome, now: now)
         }
     }
@@ -185,7 +186,8 @@ struct OutboxModel {
     private func randomOutcome() -> LinkMachine.Outcome {
         switch random.below(100) {
         case 0..<60: .delivered
-        case 60..<63: .gone
+        case 60..<62: .gone
+        case 62..<63: .erased
         case 63..<65: .ruleDisabled
         case 65..<85: .unavailable(reason: "down")
         case 85..<93: .refused(reason: "no")

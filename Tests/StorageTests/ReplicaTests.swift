@@ -94,8 +94,12 @@ import Testing
             #expect(try store.failures(of: Names.bucket, limit: 10).isEmpty)
             #expect(try status(store) == .pending)
             let again = try #require(try entries(store).first)
-            #expect(again.attempts == 0 && again.kind == .object)
-            try await store.complete([again])
+            #expect(again.attempts == 0 && again.kind == .object && !again.isForJob)
+            try await store.fail(again, reason: RegionStore.erasedThere)
+            #expect(try await store.retryFailures(of: Names.bucket).retried == 1)
+            let refused = try #require(try entries(store).first)
+            #expect(refused.isForJob, "retried as what it was, it is refused again instead of taken for done")
+            try await store.complete([refused])
             #expect(try status(store) == .completed)
         }
     }

@@ -58,10 +58,12 @@ package struct ExistingPlan: Sendable {
 
     package func entries(for version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry] {
         rules(for: version, in: bucket).map { rule in
-            OutboxEntry(
+            var entry = OutboxEntry(
                 bucket: bucket.id, key: version.key, stamp: version.stamp,
                 kind: version.isDeleteMarker ? .deleteMarker : .object, destination: rule.destination.bucket,
                 ruleID: rule.id, bytes: version.object?.size ?? 0, enqueued: time)
+            entry.isForJob = true
+            return entry
         }
     }
 

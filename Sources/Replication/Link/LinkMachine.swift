@@ -25,6 +25,8 @@ package struct LinkMachine {
     /// What became of a sent entry.
     package enum Outcome: Sendable, Hashable {
         case delivered
+        /// The destination remembers that the version was removed there for good: it never comes back.
+        case erased
         /// The version has been deleted here since: nothing is left to do.
         case gone
         /// The entry's rule is disabled: it waits without counting as failed.
@@ -197,8 +199,12 @@ package struct LinkMachine {
         let limits = limits
         if entry.bytes > limits.smallBytes { largeSending -= 1 } else { smallSending -= 1 }
         switch outcome {
-        case .delivered, .gone:
-            if outcome == .delivered { failuresInARow = 0 }
+        case .erased where entry.isForJob:
+            failuresInARow = 0
+            outcomes.append(.fail(entry, reason: RegionStore.erasedThere))
+            lanes[entry.destination]?.finishHead(entry, limits: limits)
+        case .delivered, .erased, .gone:
+            if outcome != .gone { failuresInARow = 0 }
             completed.append(entry)
             lanes[entry.destination]?.finishHead(entry, limits: limits)
         case .ruleDisabled:

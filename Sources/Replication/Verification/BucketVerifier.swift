@@ -81,6 +81,8 @@ package struct BucketVerifier: Sendable {
             let member = members[index]
             sides[index].version = try member.store.version(at: position, bucket: member.bucket)
             guard sides[index].version == nil else { continue }
+            // A removal and its memory are one transaction, so what is gone by now is remembered by now.
+            sides[index].isErased = try member.store.wasErased(position.stamp, bucket: member.bucket)
             let isNull = sides.contains { $0.standing.version?.isNull ?? false }
             guard isNull, let null = try member.store.nullVersion(of: position.key, bucket: member.bucket) else {
                 continue

@@ -72,7 +72,7 @@ struct ReplicaSender: Sendable {
         do {
             let outcome = try await link.apply(push, body: body)
             if outcome == .unchanged || outcome == .erased { counters.update(link.region) { $0.unchanged += 1 } }
-            return .delivered
+            return outcome == .erased ? .erased : .delivered
         } catch {
             // What the link says about a body that broke here is not about the link.
             if let failure = body?.failure { return .trouble(reason: "reading the bytes: \(failure)") }

@@ -30,6 +30,7 @@ final class GroupCommitWriter: Sendable {
     /// `@unchecked Sendable`: made before the thread starts, used by work items of a pool of one thread only.
     private final class Confined: @unchecked Sendable {
         var connection: Connection?
+        let pending = PendingDigests()
         /// The length of the log, in pages, at which the next checkpoint is tried.
         var nextCheckpoint: Int
         init(connection: sending Connection, nextCheckpoint: Int) {
@@ -131,16 +132,19 @@ final class GroupCommitWriter: Sendable {
     private func commit(_ batch: [Request], on connection: Connection) {
         var outcomes: [Outcome] = []
         let touched = TouchedKeys()
+        let session = SQLiteSession(connection, touched: touched, pending: confined.pending)
         outcomes.reserveCapacity(batch.count)
         do {
             try connection.run("BEGIN IMMEDIATE")
-            for request in batch { outcomes.append(try perform(request, SQLiteSession(connection, touched: touched))) }
+            for request in batch { outcomes.append(try perform(request, session)) }
+            try session.writeDigests()
             commits.begin()
             defer { commits.end() }
             newest.forget(touched.keys)
             try connection.run("COMMIT")
         } catch {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
+            confined.pending.abandon()
             let shown = (error as? SQLiteError).map { StorageError($0) as any Error } ?? error
             for request in batch { request.fail(shown) }
             return
@@ -157,6 +161,7 @@ final class GroupCommitWriter: Sendable {
     private func perform(_ request: Request, _ session: SQLiteSession) throws -> Outcome {
         let connection = session.connection
         try connection.run("SAVEPOINT request")
+        session.pending?.begin()
         do {
             let resume = try request.run(session)
             // A body may have swallowed the error that ended the transaction.
@@ -166,6 +171,7 @@ final class GroupCommitWriter: Sendable {
         } catch {
             guard connection.isInTransaction else { throw error }
             try connection.run("ROLLBACK TO request")
+            session.pending?.undo()
             try connection.run("RELEASE request")
             return .refused((error as? SQLiteError).map { StorageError($0) as any Error } ?? error)
         }

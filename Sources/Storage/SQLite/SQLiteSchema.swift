@@ -6,10 +6,10 @@ enum SQLiteSchema {
     static let applicationID: Int64 = 0x4D45_5249
 
     /// Step `n` brings a file from `user_version` n to n + 1. Steps are never changed once released, only added.
-    static let migrations: [String] = [version1, version2, version3, erasures, arrivals]
+    static let migrations: [String] = [version1, version2, version3, erasures, arrivals, version6]
 
-    /// The format that has digests; files before it get theirs when they are opened.
-    private static let firstWithDigests = 3
+    /// The format that has digests as they are now; files before it get theirs when they are opened.
+    private static let firstWithDigests = 6
 
     /// Version 1. The current object of every key is in a table of its own, so that listing a bucket costs the same
     /// whatever lies in its history; everything else (older versions, delete markers) is in `other_versions`, newest
@@ -161,7 +161,7 @@ enum SQLiteSchema {
         CREATE INDEX conflicts_by_bucket ON conflicts (bucket);
         """
 
-    /// Version 3: what `meridian verify` compares, kept current with every version.
+    /// Version 3: what `meridian verify` compares, kept current with every version. Version 6 has it otherwise.
     private static let version3 = """
         CREATE TABLE key_digests (
             bucket INTEGER NOT NULL,
@@ -171,6 +171,12 @@ enum SQLiteSchema {
             versions INTEGER NOT NULL,
             PRIMARY KEY (bucket, slot)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Version 6: the digests of a bucket in one row (``DigestRecord``), not one row for each slot.
+    private static let version6 = """
+        DROP TABLE key_digests;
+        CREATE TABLE bucket_digests (bucket INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
         """
 
     /// Refuses a file that is somebody else's or newer than this program. Reads only, so that such a file stays as it

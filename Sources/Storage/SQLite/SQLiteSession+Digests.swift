@@ -1,52 +1,58 @@
 import S3Model
 import SQLite
 
-/// The digests of slots, kept in the transaction of the version that changes them.
+/// The digests of slots, kept in the commit of the version that changes them.
 extension SQLiteSession {
     func digests(bucket: Int64) throws -> DigestTree {
-        var tree = DigestTree()
-        try connection.withStatement("SELECT slot, high, low, versions FROM key_digests WHERE bucket = ?1") { rows in
-            try rows.bind(1, bucket)
-            while try rows.step() {
-                let digest = Digest128(
-                    high: UInt64(bitPattern: rows.int64(1)), low: UInt64(bitPattern: rows.int64(2)))
-                tree.set(DigestTree.Node(digest: digest, versions: rows.int64(3)), slot: Int(rows.int64(0)))
+        let stored = try digestRecord(bucket: bucket)
+        return (pending?.current(stored, bucket: bucket) ?? stored).tree
+    }
+
+    private func digestRecord(bucket: Int64) throws -> DigestRecord {
+        let found = try connection.first("SELECT record FROM bucket_digests WHERE bucket = ?1") {
+            try $0.bind(1, bucket)
+        } row: { row in
+            try row.withBlob(0) { bytes in
+                guard let record = DigestRecord(bytes) else {
+                    throw StorageError.corrupt(detail: "The digests of bucket \(bucket) are no record of digests")
+                }
+                return record
             }
         }
-        return tree
+        return found ?? DigestRecord()
     }
 
-    /// One version in place of another, either of which may be none.
+    /// One version in place of another, either of which may be none. Written with the batch (``writeDigests()``).
     func moveDigest(from old: ObjectVersion?, to new: ObjectVersion?, bucket: Int64) throws {
         guard let key = (new ?? old)?.key, let change = DigestTree.Node(from: old, to: new) else { return }
-        try add(change, slot: DigestTree.slot(of: key), bucket: bucket)
+        guard let pending else { throw StorageError.io(operation: "write", detail: "on a connection for reading") }
+        try pending.add(change, slot: DigestTree.slot(of: key), bucket: bucket) { try digestRecord(bucket: bucket) }
     }
 
-    private func add(_ change: DigestTree.Node, slot: Int, bucket: Int64) throws {
-        // SQLite has no exclusive or; "or" without "and" is the same and never overflows.
+    /// Writes what the batch has changed. Nothing of it is in the file before.
+    func writeDigests() throws { try pending?.flush(write) }
+
+    private func write(bucket: Int64, _ record: DigestRecord) throws {
         try connection.run(
             """
-            INSERT INTO key_digests (bucket, slot, high, low, versions) VALUES (?1, ?2, ?3, ?4, ?5)
-            ON CONFLICT DO UPDATE SET
-                high = (high | ?3) - (high & ?3), low = (low | ?4) - (low & ?4), versions = versions + ?5
+            INSERT INTO bucket_digests (bucket, record) VALUES (?1, ?2)
+            ON CONFLICT DO UPDATE SET record = excluded.record
             """
         ) {
             try $0.bind(1, bucket)
-            try $0.bind(2, Int64(slot))
-            try $0.bind(3, Int64(bitPattern: change.digest.high))
-            try $0.bind(4, Int64(bitPattern: change.digest.low))
-            try $0.bind(5, change.versions)
+            try $0.bind(2, blob: record.bytes)
         }
     }
 
     func deleteDigests(bucket: Int64) throws {
-        try connection.run("DELETE FROM key_digests WHERE bucket = ?1") { try $0.bind(1, bucket) }
+        try connection.run("DELETE FROM bucket_digests WHERE bucket = ?1") { try $0.bind(1, bucket) }
+        pending?.remove(bucket: bucket)
     }
 
     /// Computes the digests of everything that is stored: once, when a file of an older format is opened. Records that
     /// cannot be read are left out, as they cannot be changed or removed either.
     func computeDigests() throws {
-        try connection.execute("DELETE FROM key_digests")
+        try connection.execute("DELETE FROM bucket_digests")
         for bucket in try buckets() {
             var tree = DigestTree()
             try addVersions(
@@ -54,9 +60,7 @@ extension SQLiteSession {
                 "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1")
             try addVersions(
                 to: &tree, bucket: bucket.id, "SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1")
-            for (slot, node) in tree.slots.enumerated() where node.versions > 0 {
-                try add(node, slot: slot, bucket: bucket.id)
-            }
+            try write(bucket: bucket.id, DigestRecord(tree))
         }
     }
 

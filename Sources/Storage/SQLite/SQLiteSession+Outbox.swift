@@ -43,7 +43,7 @@ extension SQLiteSession {
     func entry(in row: Statement) throws -> OutboxEntry {
         let id = row.int64(0)
         guard let stamp = row.withBlob(3, { VersionStamp(bytes: $0) }),
-            let kind = UInt8(exactly: row.int64(4)).flatMap(OutboxEntry.Kind.init(rawValue:)),
+            let kind = UInt8(exactly: row.int64(4) & ~Self.jobMark).flatMap(OutboxEntry.Kind.init(rawValue:)),
             let destination = BucketName(row.text(5))
         else {
             throw StorageError.corrupt(detail: "The outbox entry \(id) has a stamp, kind or destination that is none")
@@ -56,8 +56,12 @@ extension SQLiteSession {
         entry.attempts = Int(row.int64(9))
         entry.notBefore = Timestamp(milliseconds: row.int64(10))
         entry.lastError = row.isNull(11) ? nil : row.text(11)
+        entry.isForJob = row.int64(4) & Self.jobMark != 0
         return entry
     }
+
+    /// Added to the kind of a job's work.
+    private static let jobMark: Int64 = 16
 
     func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
         try connection.first(
@@ -122,7 +126,7 @@ extension SQLiteSession {
             try $0.bind(1, entry.bucket)
             try $0.bind(2, bytesOf: entry.key.rawValue)
             try $0.bind(3, blob: entry.stamp.bytes)
-            try $0.bind(4, Int64(entry.kind.rawValue))
+            try $0.bind(4, Int64(entry.kind.rawValue) | (entry.isForJob ? Self.jobMark : 0))
             try $0.bind(5, text: entry.destination.rawValue)
             try $0.bind(6, text: entry.ruleID)
             try $0.bind(7, entry.bytes)

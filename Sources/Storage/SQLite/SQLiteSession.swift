@@ -8,10 +8,13 @@ struct SQLiteSession: MetadataTransaction {
     let connection: Connection
     /// Learns of every key whose versions are written; `nil` on reading connections.
     let touched: TouchedKeys?
+    /// Gathers what the batch changes in the digests; `nil` on reading connections.
+    let pending: PendingDigests?
 
-    init(_ connection: Connection, touched: TouchedKeys? = nil) {
+    init(_ connection: Connection, touched: TouchedKeys? = nil, pending: PendingDigests? = nil) {
         self.connection = connection
         self.touched = touched
+        self.pending = pending
     }
 
     /// Turns a mistake in a stored record into `StorageError.corrupt` that says which one it is.

@@ -6,7 +6,7 @@ package import S3Model
 /// that differ.
 package struct DigestTree: Sendable, Hashable {
     package static let groupCount = 8
-    /// With eight groups so few that the slots of a bucket fit into one page of SQLite: every PUT writes one of them.
+    /// With eight groups so few that the slots of a bucket fit into one page of SQLite, which every commit writes.
     package static let slotsPerGroup = 16
     package static let slotCount = groupCount * slotsPerGroup
 
