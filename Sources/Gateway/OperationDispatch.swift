@@ -27,7 +27,14 @@ package struct OperationDispatch: Sendable {
             return try await buckets.createBucket(label: label, hostRegion: region, request)
         default: break
         }
-        let target = try router.route(request, to: endpoint)
+        let target: BucketRequest
+        do { target = try router.route(request, to: endpoint) } catch let error as S3Error {
+            // The caller may delete this bucket: that was asked before the region was.
+            guard error.code == .noSuchBucket, case .bucket(let label, nil, _) = endpoint,
+                call.operation == .deleteBucket, try await buckets.finishDeletion(of: label)
+            else { throw error }
+            return S3Response(status: 204)
+        }
         trace.region = target.region
         trace.bucket = target.bucket.name.rawValue
         trace.accessPoint = target.accessPoint?.accessPoint.alias.rawValue
