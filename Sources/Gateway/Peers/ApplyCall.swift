@@ -54,9 +54,9 @@ enum ApplyCall: Sendable {
     }
 
     /// Throws `RecordError` for anything that ``encoded()`` would not have written.
-    init(_ bytes: [UInt8]) throws(RecordError) {
+    init(_ bytes: [UInt8]) throws {
         guard bytes.count <= Self.maximumBytes else { throw RecordError("is longer than \(Self.maximumBytes) bytes") }
-        self = try bytes.withUnsafeBytes { (bytes) throws(RecordError) in
+        self = try bytes.withUnsafeBytes { bytes in
             var reader = try RecordReader(bytes, version: Self.version)
             let call = try Self.read(&reader)
             try reader.finish()
@@ -134,9 +134,9 @@ enum ApplyAnswer: Sendable, Hashable {
     }
 
     /// Throws `RecordError` for anything that ``encoded()`` would not have written.
-    init(_ bytes: [UInt8]) throws(RecordError) {
+    init(_ bytes: [UInt8]) throws {
         guard bytes.count <= Self.maximumBytes else { throw RecordError("is longer than \(Self.maximumBytes) bytes") }
-        self = try bytes.withUnsafeBytes { (bytes) throws(RecordError) in
+        self = try bytes.withUnsafeBytes { bytes in
             var reader = try RecordReader(bytes, version: Self.version)
             let answer: ApplyAnswer
             switch try reader.byte() {
