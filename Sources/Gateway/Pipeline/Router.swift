@@ -140,10 +140,13 @@ package struct Router: Sendable {
         }
     }
 
+    /// Whether another process of the installation has the region.
+    func isElsewhere(_ region: RegionName) -> Bool { regions[region] == nil && configured.contains(region) }
+
     package func store(_ region: RegionName) throws(S3Error) -> RegionStore {
         guard let store = regions[region] else {
             let reason =
-                configured.contains(region)
+                isElsewhere(region)
                 ? "The region \(region) is served by another process; the configuration differs."
                 : "The region \(region) is not served by this installation any more."
             throw S3Error(.serviceUnavailable, reason, headers: [.init("Retry-After", "1")])
