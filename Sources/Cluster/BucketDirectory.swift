@@ -53,6 +53,12 @@ package final class BucketDirectory: Sendable {
         return entry.flatMap { $0.record.isConfirmed ? $0.location : nil }
     }
 
+    /// When a bucket's creation was confirmed. From memory.
+    package func confirmation(of name: BucketName) -> Timestamp? {
+        let entry = published.withLock { $0.entries[name] }
+        return entry.flatMap { $0.record.isConfirmed ? Timestamp(milliseconds: $0.record.claimedAt) : nil }
+    }
+
     /// The confirmed buckets of an account, in name order. From memory.
     package func all(owner: AccountID) -> [BucketLocation] {
         let entries = published.withLock { $0.entries }

@@ -1,3 +1,5 @@
+import AccessPoints
+import Cluster
 import NIOCore
 import S3Model
 import Storage
@@ -107,7 +109,9 @@ extension ObjectOperations {
             case .name(let label): .bucket(label: label, key: source.key.rawValue, region: nil)
             case .accessPoint(let arn): .accessPoint(label: arn.label, account: arn.account, key: source.key.rawValue)
             }
-        let found = try router.route(request.reading(version: source.versionID?.description), to: endpoint)
+        let reading = request.reading(version: source.versionID?.description)
+        try refuseSourceElsewhere(endpoint, reading)
+        let found = try router.route(reading, to: endpoint)
         let version = try found.store.object(source.key, version: source.versionID, bucket: found.bucket.name)
         guard let content = version.object else {
             throw S3Error(
@@ -124,6 +128,37 @@ extension ObjectOperations {
         return CopySourceObject(
             store: found.store, bucket: found.bucket, version: version, content: content,
             isNamedVersion: source.versionID != nil)
+    }
+}
+
+extension ObjectOperations {
+    /// What only other processes have cannot be copied from: throws `NotImplemented` with a way out.
+    private func refuseSourceElsewhere(_ endpoint: Endpoint, _ reading: S3Request) throws {
+        let entry: RoutingEntry?
+        switch endpoint {
+        case .bucket(let label, _, _):
+            if let location = BucketName(label).flatMap({ router.directory.location(of: $0) }) {
+                guard router.isElsewhere(location.region) else { return }
+                try router.authorize(
+                    reading, action: reading.action, arn: "arn:aws:s3:::\(location.name)",
+                    owner: location.owner.account)
+                throw Self.elsewhere(location.region)
+            }
+            entry = router.accessPoint(label: label, account: nil, reading)
+        case .accessPoint(let label, let account, _):
+            entry = router.accessPoint(label: label, account: account, reading)
+        case .control, .console, .service: return
+        }
+        let active = entry?.members.filter(\.isActive) ?? []
+        guard let first = active.first, active.allSatisfy({ router.isElsewhere($0.region) }) else { return }
+        throw Self.elsewhere(first.region)
+    }
+
+    private static func elsewhere(_ region: RegionName) -> S3Error {
+        S3Error(
+            .notImplemented,
+            "The source is in \(region), which another process serves; copying from there is not implemented. "
+                + "Read the object and write it, or let replication bring it.")
     }
 }
 

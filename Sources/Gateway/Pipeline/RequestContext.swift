@@ -17,6 +17,8 @@ package struct S3Request: Sendable {
     package let payload: PayloadMode
     package let signature: VerifiedSignature?
     package let now: Timestamp
+    /// What is known of the process of ours that sent the request here, where that was looked at before.
+    package var note: ForwardingNote?
     package let caller: Identity
     /// As received, for `Resource` in errors.
     package let path: String
@@ -50,6 +52,7 @@ package struct S3Request: Sendable {
         payload = other.payload
         signature = other.signature
         now = other.now
+        note = other.note
         caller = other.caller
         path = other.path
         eventLoop = other.eventLoop
