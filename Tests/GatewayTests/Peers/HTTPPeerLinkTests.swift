@@ -21,15 +21,19 @@ struct HTTPPeerLinkTests {
     }
 
     /// `there` behind a front, with the bucket `copies` when `hasBucket`.
-    private func withWorld(hasBucket: Bool = true, _ body: (World) async throws -> Void) async throws {
+    private func withWorld(
+        hasBucket: Bool = true, wrapping: (ApplyService) -> any PeerService = { $0 },
+        _ body: (World) async throws -> Void
+    ) async throws {
         let (here, there) = (try await Fixture.region(Fixture.here), try await Fixture.region(Fixture.there))
         try await Fixture.createBucket(Fixture.photos, in: here)
         if hasBucket { try await Fixture.createBucket(Fixture.copies, in: there) }
-        try await Fixture.withPeer([ApplyService.name: ApplyService(regions: [Fixture.there: there])]) { front, port in
+        try await Fixture.withPeer([ApplyService.name: wrapping(ApplyService(regions: [Fixture.there: there]))]) {
+            front, port in
             let client = try Fixture.client(port)
             try await body(
                 World(
-                    here: here, there: there, link: HTTPPeerLink(Fixture.there, over: client, time: WallClock()),
+                    here: here, there: there, link: HTTPPeerLink(Fixture.there, over: client, time: PatientTime()),
                     front: front, port: port))
             client.close()
         }
@@ -156,7 +160,7 @@ struct HTTPPeerLinkTests {
             let bytes = Fixture.bytes(10)
             let push = Fixture.push(try await Fixture.put(bytes, at: "cat", in: Fixture.photos, world.here))
             let client = try Fixture.client(world.port, key: try Fixture.key(8))
-            let link = HTTPPeerLink(Fixture.there, over: client, time: WallClock())
+            let link = HTTPPeerLink(Fixture.there, over: client, time: PatientTime())
             #expect(isUnavailable(await failure { try await link.apply(push, body: BufferSource(bytes)) }))
             client.close()
             #expect(isUnavailable(await failure { try await world.link.apply(push, body: nil) }), "there are no bytes")
@@ -199,7 +203,8 @@ struct HTTPPeerLinkTests {
 
     /// Killed in the middle of a large version, the peer gets only what it had not stored yet.
     @Test func largeVersionsGoOnWhereTheyWereCut() async throws {
-        try await withWorld { world in
+        let isStored = AsyncSignal()
+        try await withWorld(wrapping: { FirstPartWatch(service: $0, isStored: isStored) }) { world in
             let size = 25 << 20
             let bytes = Fixture.bytes(size)
             let version = try await Fixture.put(bytes, at: "film", in: Fixture.photos, world.here)
@@ -207,7 +212,7 @@ struct HTTPPeerLinkTests {
             let (front, there) = (world.front, world.there)
             let cut = WatchedSource(bytes) { offset in
                 guard offset >= 20 << 20 else { return }
-                while try there.arrivedBytes(of: version, bucket: Fixture.copies) == 0 { await Task.yield() }
+                await isStored.wait()
                 await front.shutdown(grace: .zero)
             }
             #expect(isUnavailable(await failure { try await world.link.apply(push, body: cut) }))
@@ -221,6 +226,38 @@ struct HTTPPeerLinkTests {
                 #expect(rest.resumed == [arrived])
                 let stored = try await self.bytes(of: "film", in: there)
                 #expect(stored == bytes)
+            }
+        }
+    }
+
+    /// Tells when the first part of a version is stored: the store asks for what follows.
+    private struct FirstPartWatch: PeerService {
+        let service: ApplyService
+        let isStored: AsyncSignal
+
+        func answer(_ call: PeerMessage) async throws -> PeerMessage {
+            var call = call
+            if let content = call.content {
+                call.content = (Source(source: content.source, isStored: isStored), content.length)
+            }
+            return try await service.answer(call)
+        }
+
+        private final class Source: ByteSource {
+            private let source: any ByteSource
+            private let isStored: AsyncSignal
+            private let delivered = Atomic<Int>(0)
+
+            init(source: any ByteSource, isStored: AsyncSignal) {
+                self.source = source
+                self.isStored = isStored
+            }
+
+            func next() async throws -> ByteBuffer? {
+                if delivered.load(ordering: .relaxed) >= RegionStore.arrivalPartSize { isStored.notify() }
+                let piece = try await source.next()
+                delivered.add(piece?.readableBytes ?? 0, ordering: .relaxed)
+                return piece
             }
         }
     }

@@ -89,6 +89,16 @@ private struct NoPages: ConsoleResponding {
     func respond(path: String, to request: HTTPRequest) async -> HTTPResponse { HTTPResponse(status: 404) }
 }
 
+/// Nothing ever takes too long: a machine under load is no fault of the peer.
+struct PatientTime: TimeSource {
+    func wallMilliseconds() -> Int64 { WallClock().wallMilliseconds() }
+    func monotonicNanoseconds() -> UInt64 { WallClock().monotonicNanoseconds() }
+    func sleep(nanoseconds: UInt64) async throws {
+        await AsyncSignal().wait()
+        try Task.checkCancellation()
+    }
+}
+
 /// Bytes that count how often they are pulled, note where they were taken up, and call `reached` before the piece that
 /// begins at an offset.
 final class WatchedSource: ResumableSource {
