@@ -4,6 +4,7 @@ import NIOHTTP1
 import S3Model
 import SigV4
 import Storage
+import Synchronization
 import Testing
 
 @testable import Gateway
@@ -276,6 +277,82 @@ struct RegionForwarderTests {
             #expect(try await ask(Processes.south, version: 5) == ["ap-south-1 GetObject"])
             // The edge decided by other routes: decided anew.
             #expect(try await ask(Processes.south, version: 4) == ["eu-west-1 GetObject"])
+        }
+    }
+
+    // MARK: In the middle
+
+    /// Something was asked of the region, so that nobody else is.
+    @Test func anUploadThatBreaksOffIsNotMoved() async throws {
+        try await Processes.run { processes in
+            try await processes.makePoint([(Processes.west, 100), (Processes.south, 100)])
+            let client = try await processes.client(of: Processes.server)
+            try await client.send(
+                "PUT", "/orders/k", headers: [("Expect", "100-continue")],
+                body: String(repeating: "x", count: 100_000), sendsBody: false)
+            #expect(try await client.raw.response().status == 100)
+            try await processes.kill(Processes.west)
+            let answer = try await client.raw.response()
+            #expect(answer.status == 503 && answer.body.contains("broke off"), "\(answer.body)")
+            #expect(!processes.takeAnswered().contains { $0.hasPrefix("ap-south-1") })
+        }
+    }
+
+    @Test func anAnswerThatBreaksOffIsCut() async throws {
+        try await Processes.run { processes in
+            try await processes.makeBucket("b-west", in: Processes.west)
+            let client = try await processes.client(of: Processes.server)
+            let body = String(repeating: "x", count: 64 << 20)
+            #expect(try await client.request("PUT", "/b-west/k", body: body).status == 200)
+            let port = try #require(processes.ports.withLock { $0[Processes.server] })
+            let slow = SignedClient(raw: try await RawClient.connect(port, autoRead: false), host: client.host)
+            try await slow.send("GET", "/b-west/k")
+            // The head is read by hand: more than the buffers between the three hold is still to come.
+            while slow.raw.receivedCount == 0 {
+                try await slow.raw.channel.eventLoop.submit { try slow.raw.channel.read() }.get()
+            }
+            try await processes.kill(Processes.west)
+            try await slow.raw.channel.setOption(.autoRead, value: true).get()
+            await #expect(throws: RawClient.Failure.self) { try await slow.raw.response() }
+        }
+    }
+
+    // MARK: Buckets elsewhere
+
+    @Test func destinationsElsewhereAreChecked() async throws {
+        try await Processes.run { processes in
+            try await processes.makeBucket("b-here", in: Processes.server)
+            try await processes.makeBucket("b-west", in: Processes.west)
+            let client = try await processes.client(of: Processes.server)
+            let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+            #expect(try await client.request("PUT", "/b-here?versioning", body: enabled).status == 200)
+            let rules =
+                "<ReplicationConfiguration><Role>arn:aws:iam::123456789012:role/r</Role><Rule><ID>r</ID>"
+                + "<Status>Enabled</Status><Priority>1</Priority><Filter><Prefix></Prefix></Filter>"
+                + "<DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication>"
+                + "<Destination><Bucket>arn:aws:s3:::b-west</Bucket></Destination></Rule></ReplicationConfiguration>"
+            let refused = try await client.request("PUT", "/b-here?replication", body: rules)
+            #expect(refused.status == 400 && refused.body.contains("must have versioning enabled"), "\(refused.body)")
+            #expect(try await client.request("PUT", "/b-west?versioning", body: enabled).status == 200)
+            #expect(try await client.request("PUT", "/b-here?replication", body: rules).status == 200)
+            // A region that cannot be asked does not stand in the way.
+            try await processes.kill(Processes.west)
+            #expect(try await client.request("PUT", "/b-here?replication", body: rules).status == 200)
+        }
+    }
+
+    @Test func copiesFromElsewhereSayWhatIsMissing() async throws {
+        try await Processes.run { processes in
+            try await processes.makeBucket("b-here", in: Processes.server)
+            try await processes.makePoint([(Processes.west, 100)])
+            let client = try await processes.client(of: Processes.server)
+            #expect(try await client.request("PUT", "/member-eu-west-1/k", body: "x").status == 200)
+            for source in ["member-eu-west-1/k", "\(Processes.alias)/k"] {
+                let copy = try await client.request("PUT", "/b-here/k", headers: [("x-amz-copy-source", source)])
+                #expect(copy.status == 501 && copy.body.contains("eu-west-1"), "\(copy.body)")
+            }
+            let within = [(name: "x-amz-copy-source", value: "member-eu-west-1/k")]
+            #expect(try await client.request("PUT", "/member-eu-west-1/copy", headers: within).status == 200)
         }
     }
 }
