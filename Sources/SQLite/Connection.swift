@@ -21,6 +21,8 @@ package final class Connection {
     }
 
     let handle: OpaquePointer
+    /// The database's file; `nil` for one in memory.
+    package let file: String?
     /// Prepared statements that nobody uses now, by the address of their text.
     private var idle: [UnsafePointer<UInt8>: [Statement]] = [:]
     /// Pages in the write-ahead log after the last commit of this connection, once ``observeLog()`` was called.
@@ -41,6 +43,7 @@ package final class Connection {
             throw SQLiteError(extendedCode: result, message: "cannot open \(path): \(message)")
         }
         handle = opened
+        file = path.isEmpty || path.hasPrefix(":memory:") ? nil : path
         sqlite3_busy_timeout(handle, busyTimeout)
     }
 

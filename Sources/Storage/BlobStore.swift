@@ -19,7 +19,8 @@ package protocol BlobStore: Sendable {
 package protocol BlobWriter: AnyObject, Sendable {
     /// Appends and lets `digest` see the bytes where they are hot (on the thread that writes them).
     func append(_ bytes: ByteBuffer, digest: ContentDigest?) async throws
-    /// Makes the blob durable (file and folder synced) and visible.
+    /// Makes the blob durable (file and folder synced) and visible. Throws `StorageError.diskFull` when that would take
+    /// the last of the disk, which removals need.
     func commit() async throws -> BlobID
     func discard() async
 }

@@ -71,15 +71,16 @@ def test_nothing_is_lost(small_disk, new_server, tmp_path):
     assert s3.head_object(Bucket=bucket, Key="after")["ContentLength"] == 1_000_000
 
 
-def test_deleting_makes_room(small_disk, new_server):
-    """Somebody whose disk is full can help himself."""
+@pytest.mark.parametrize("size, most, removed", [(1_000_000, 40, 8), (990_000, 40, 8), (16_000, 4000, 400)])
+def test_deleting_makes_room(small_disk, new_server, size, most, removed):
+    """Somebody whose disk is full can help himself, however little the last object left."""
     server = new_server(name="small/data")
     bucket = make_bucket(server, "full-disk", "us-east-1", versioned=False)
     s3 = server.overlay()
-    stored, _ = fill(s3, bucket, 1_000_000, 40)
-    for key in list(stored)[:8]:
+    stored, _ = fill(s3, bucket, size, most)
+    for key in list(stored)[:removed]:
         s3.delete_object(Bucket=bucket, Key=key)
-    eventually(lambda: s3.put_object(Bucket=bucket, Key="after", Body=os.urandom(2_000_000)), "there is room")
+    eventually(lambda: s3.put_object(Bucket=bucket, Key="after", Body=os.urandom(size)), "there is room")
 
 
 def test_a_start_on_a_full_disk_is_refused_in_words(small_disk, new_server, tmp_path):

@@ -6,7 +6,7 @@ import Testing
     import Darwin
 #endif
 
-/// `SIM_SEED=n` replays one seed, `SIM_SEEDS=n` says how many are tried.
+/// `SIM_SEED=n` replays one seed, `SIM_SEEDS=n` says how many are tried, `SIM_FIRST=n` where they begin.
 @Suite(.serialized) struct SimulationTests {
     private static func setting(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
@@ -15,7 +15,8 @@ import Testing
         if let seed = Self.setting("SIM_SEED") {
             seeds = seed..<seed + 1
         } else {
-            seeds = 1..<(Self.setting("SIM_SEEDS") ?? 1_000) + 1
+            let first = Self.setting("SIM_FIRST") ?? 1
+            seeds = first..<first + (Self.setting("SIM_SEEDS") ?? 1_000)
         }
         var operations = 0
         var applies = 0

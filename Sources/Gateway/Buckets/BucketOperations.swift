@@ -72,8 +72,23 @@ extension BucketOperations {
                 .bucketHasAccessPointsAttached,
                 "The bucket is a member of the Multi-Region Access Point '\(point.name)'. Delete that first.")
         }
+        // Asked first, so that nothing is deleted while the control store is away.
+        _ = try await router.directory.current(name)
         try await target.store.deleteBucket(name)
-        try await router.directory.release(name)
+        try await release(name, of: target.store)
         return S3Response(status: 204)
+    }
+
+    /// Ends a deletion that removed the bucket but did not reach the control store. `false` when there is none to end.
+    func finishDeletion(of label: String) async throws -> Bool {
+        guard let name = BucketName(label), let region = router.directory.location(of: name)?.region,
+            let store = router.regions[region]
+        else { return false }
+        return try await release(name, of: store)
+    }
+
+    @discardableResult
+    private func release(_ name: BucketName, of store: RegionStore) async throws -> Bool {
+        try await router.directory.release(name, of: store.region) { store.hasBucket(name) }
     }
 }

@@ -1,4 +1,5 @@
 package import AccessPoints
+package import NIOCore
 package import NIOHTTP1
 package import Policy
 package import S3Model
@@ -21,6 +22,8 @@ package struct S3Request: Sendable {
     package let caller: Identity
     /// As received, for `Resource` in errors.
     package let path: String
+    /// The loop that the request's connection and its task are on.
+    package let eventLoop: (any EventLoop)?
 
     package init(
         id: RequestID, operation: S3Operation, query: QueryItems, http: HTTPRequest, authentication: Authentication,
@@ -36,6 +39,7 @@ package struct S3Request: Sendable {
         self.now = now
         self.caller = caller
         self.path = path
+        eventLoop = http.connection.eventLoop
     }
 
     /// The same request seen as another operation.
@@ -51,6 +55,7 @@ package struct S3Request: Sendable {
         note = other.note
         caller = other.caller
         path = other.path
+        eventLoop = other.eventLoop
     }
 
     /// A header's value, names compared without case.

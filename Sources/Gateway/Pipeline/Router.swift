@@ -19,11 +19,13 @@ package struct Router: Sendable {
     package let random: any RandomSource
     /// What edges in other processes sign their choice with; `nil` when there can be none.
     package let edgeKey: EdgeKey?
+    /// The regions in other processes, for what is still on its way from there.
+    package let peerReads: [RegionName: PeerReads]
 
     package init(
         regions: [RegionName: RegionStore], configured: Set<RegionName> = [], directory: BucketDirectory,
         table: RoutingTable, home: RegionName, places: RegionDirectory, random: any RandomSource,
-        edgeKey: EdgeKey? = nil
+        edgeKey: EdgeKey? = nil, peerReads: [RegionName: PeerReads] = [:]
     ) {
         self.regions = regions
         self.configured = configured.union(regions.keys)
@@ -33,6 +35,7 @@ package struct Router: Sendable {
         self.places = places
         self.random = random
         self.edgeKey = edgeKey
+        self.peerReads = peerReads
     }
 
     /// The bucket of `request`, authorized in both phases: first at the access point, then at the bucket

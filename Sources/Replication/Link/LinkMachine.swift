@@ -55,6 +55,8 @@ package struct LinkMachine {
     private var isCompleting = false
     private var outcomes: [Action] = []
     private var failuresInARow = 0
+    /// The peer has answered since this machine began.
+    private var hasAnswered = false
     private var pausedUntil: UInt64 = 0
 
     package init(limits: LinkLimits = LinkLimits(), random: any RandomSource) {
@@ -198,7 +200,10 @@ package struct LinkMachine {
         if entry.bytes > limits.smallBytes { largeSending -= 1 } else { smallSending -= 1 }
         switch outcome {
         case .delivered, .gone:
-            if outcome == .delivered { failuresInARow = 0 }
+            if outcome == .delivered {
+                failuresInARow = 0
+                hasAnswered = true
+            }
             completed.append(entry)
             lanes[entry.destination]?.finishHead(entry, limits: limits)
         case .ruleDisabled:
@@ -208,9 +213,11 @@ package struct LinkMachine {
             lanes[entry.destination]?.schedulePass(at: until)
         case .unavailable(let reason):
             noteFailure(now: now.monotonic)
-            postpone(entry, limits.unavailable, reason: reason, now: now)
+            let isAway = isPaused || !hasAnswered
+            postpone(entry, isAway ? limits.away : limits.unavailable, reason: reason, now: now)
         case .refused(let reason):
             failuresInARow = 0
+            hasAnswered = true
             if entry.attempts + 1 >= limits.refusalAttempts {
                 outcomes.append(.fail(entry, reason: reason))
                 lanes[entry.destination]?.finishHead(entry, limits: limits)

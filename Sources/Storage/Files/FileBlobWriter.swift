@@ -116,6 +116,7 @@ private final class StagedFile: Sendable {
             let file = try opened(&state)
             let trailer = state.checksums.finish() + BlobFooter(size: state.size).bytes
             try trailer.withUnsafeBytes { try file.write($0) }
+            try DiskReserve.require(folder.path)
             try file.syncData()
             let blob = try folder.publish(id)
             state.file = nil

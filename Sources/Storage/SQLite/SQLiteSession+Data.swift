@@ -13,11 +13,23 @@ extension SQLiteSession {
         }
     }
 
+    /// Throws `StorageError.diskFull` when the bytes would take what is kept for removals.
     func insertInlineData(_ bytes: ByteBuffer) throws -> Int64 {
+        try requireRoom(for: bytes.readableBytes)
         try bytes.withUnsafeReadableBytes { raw in
             try connection.run("INSERT INTO inline_data (bytes) VALUES (?1)") { try $0.bind(1, unownedBlob: raw) }
         }
         return connection.lastInsertRowID
+    }
+
+    private func requireRoom(for byteCount: Int) throws {
+        guard let free = try connection.file.map(DiskReserve.free), free <= DiskReserve.bytes else { return }
+        // The file keeps the pages of removed rows, which new rows may have while the log can still grow.
+        let pages = try connection.all("PRAGMA freelist_count") { $0.int64(0) }.first ?? 0
+        let pageSize = try connection.all("PRAGMA page_size") { $0.int64(0) }.first ?? 0
+        guard free > DiskReserve.bytes / 2, pages * pageSize > 2 * Int64(byteCount) else {
+            throw StorageError.diskFull
+        }
     }
 
     func addReferences(to data: ObjectData) throws {
