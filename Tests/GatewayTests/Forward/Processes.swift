@@ -123,10 +123,13 @@ final class Processes: Sendable {
         let peers = elsewhere.mapValues { PeerClient(to: $0, on: group, key: key, time: time) }
         let router = Router(
             regions: [region: store], configured: Set(Self.regions), directory: directory, table: table, home: region,
-            places: places, random: random, edgeKey: key)
+            places: places, random: random, edgeKey: key,
+            peerReads: Dictionary(
+                uniqueKeysWithValues: peers.map { ($0.key, PeerReads($0.key, over: $0.value, time: time)) }))
         let services: [String: any PeerService] = [
             CreateBucketService.name: CreateBucketService(stores: [region: store]),
             BucketStateService.name: BucketStateService(stores: [region: store]),
+            ReadService.name: ReadService(regions: [region: store]),
         ]
         let endpoints = EndpointResolver(ownDomains: [])
         let identity = Identity(owner: owner, userName: nil)

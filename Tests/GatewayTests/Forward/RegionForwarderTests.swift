@@ -316,43 +316,4 @@ struct RegionForwarderTests {
             await #expect(throws: RawClient.Failure.self) { try await slow.raw.response() }
         }
     }
-
-    // MARK: Buckets elsewhere
-
-    @Test func destinationsElsewhereAreChecked() async throws {
-        try await Processes.run { processes in
-            try await processes.makeBucket("b-here", in: Processes.server)
-            try await processes.makeBucket("b-west", in: Processes.west)
-            let client = try await processes.client(of: Processes.server)
-            let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-            #expect(try await client.request("PUT", "/b-here?versioning", body: enabled).status == 200)
-            let rules =
-                "<ReplicationConfiguration><Role>arn:aws:iam::123456789012:role/r</Role><Rule><ID>r</ID>"
-                + "<Status>Enabled</Status><Priority>1</Priority><Filter><Prefix></Prefix></Filter>"
-                + "<DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication>"
-                + "<Destination><Bucket>arn:aws:s3:::b-west</Bucket></Destination></Rule></ReplicationConfiguration>"
-            let refused = try await client.request("PUT", "/b-here?replication", body: rules)
-            #expect(refused.status == 400 && refused.body.contains("must have versioning enabled"), "\(refused.body)")
-            #expect(try await client.request("PUT", "/b-west?versioning", body: enabled).status == 200)
-            #expect(try await client.request("PUT", "/b-here?replication", body: rules).status == 200)
-            // A region that cannot be asked does not stand in the way.
-            try await processes.kill(Processes.west)
-            #expect(try await client.request("PUT", "/b-here?replication", body: rules).status == 200)
-        }
-    }
-
-    @Test func copiesFromElsewhereSayWhatIsMissing() async throws {
-        try await Processes.run { processes in
-            try await processes.makeBucket("b-here", in: Processes.server)
-            try await processes.makePoint([(Processes.west, 100)])
-            let client = try await processes.client(of: Processes.server)
-            #expect(try await client.request("PUT", "/member-eu-west-1/k", body: "x").status == 200)
-            for source in ["member-eu-west-1/k", "\(Processes.alias)/k"] {
-                let copy = try await client.request("PUT", "/b-here/k", headers: [("x-amz-copy-source", source)])
-                #expect(copy.status == 501 && copy.body.contains("eu-west-1"), "\(copy.body)")
-            }
-            let within = [(name: "x-amz-copy-source", value: "member-eu-west-1/k")]
-            #expect(try await client.request("PUT", "/member-eu-west-1/copy", headers: within).status == 200)
-        }
-    }
 }
