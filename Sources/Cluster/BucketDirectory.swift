@@ -66,6 +66,13 @@ package final class BucketDirectory: Sendable {
             .sorted { $0.name.rawValue.utf8.lexicographicallyPrecedes($1.name.rawValue.utf8) }
     }
 
+    /// The confirmed buckets of a region, in name order. From memory.
+    package func all(in region: RegionName) -> [BucketLocation] {
+        let entries = published.withLock { $0.entries }
+        return entries.values.filter { $0.record.isConfirmed && $0.location.region == region }.map(\.location)
+            .sorted { $0.name.rawValue.utf8.lexicographicallyPrecedes($1.name.rawValue.utf8) }
+    }
+
     /// Follows the control store until the task is cancelled.
     package func run() async {
         await store.follow(prefix: BucketClaimRecord.prefix, time: time, log: log) { self.publish($0) }

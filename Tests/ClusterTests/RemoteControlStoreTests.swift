@@ -54,7 +54,8 @@ struct RemoteControlStoreTests {
     @Test func directoriesSurviveCommitsOfUnknownOutcome() async throws {
         let store = InMemoryControlStore()
         let transport = LosingTransport(store)
-        let directory = BucketDirectory(store: RemoteControlStore(transport: transport, time: TestTime()), time: TestTime())
+        let directory = BucketDirectory(
+            store: RemoteControlStore(transport: transport, time: TestTime()), time: TestTime())
         let me = Owner(account: try #require(AccountID("111122223333")), canonicalID: "c", displayName: "d")
         let name = try #require(BucketName("photos"))
         let exists = Mutex(false)
