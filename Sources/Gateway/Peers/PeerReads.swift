@@ -36,7 +36,13 @@ package final class PeerReads: Sendable {
             await peer.promises(question, of: bucket)
         }
 
-        /// The bytes of `range`, which is not empty, of a version that was promised; to be pulled on `eventLoop`. Throws
+        /// The version that a read of the key finds in the bucket. Throws what the read would, and `ServiceUnavailable`
+        /// when the region cannot be asked.
+        func find(_ key: ObjectKey, version: VersionID?) async throws -> ObjectVersion {
+            try await peer.find(key, version: version, bucket: bucket)
+        }
+
+        /// The bytes of `range`, which is not empty, of a version that was promised or found; to be pulled on `eventLoop`. Throws
         /// `ServiceUnavailable` when they cannot be had: the client tries again.
         func content(
             of version: ObjectVersion, _ range: Range<Int64>, on eventLoop: (any EventLoop)?
@@ -61,6 +67,20 @@ package final class PeerReads: Sendable {
         return []
     }
 
+    private func find(_ key: ObjectKey, version: VersionID?, bucket: BucketName) async throws -> ObjectVersion {
+        let message = PeerMessage(head: ReadCall.find(key, version: version, of: bucket, in: region).encoded())
+        do {
+            if let answer = try await call(message, on: nil),
+                let found = try ReadCall.Promises(encoded: answer.head).versions.first, found.key == key
+            {
+                return found
+            }
+        } catch PeerFault.refused(let code?, let reason) {
+            throw S3Error(code, reason, fields: [.init("Key", key.rawValue)])
+        } catch is PeerFault {}
+        throw PeerBuckets.unavailable(region)
+    }
+
     private func content(
         of version: ObjectVersion, _ range: Range<Int64>, bucket: BucketName, on eventLoop: (any EventLoop)?
     ) async throws -> any ByteSource {
@@ -74,7 +94,7 @@ package final class PeerReads: Sendable {
             }
         } catch is PeerFault {}
         throw S3Error(
-            .serviceUnavailable, "The object is still on its way from \(region), which could not be read; try again.",
+            .serviceUnavailable, "The object is in \(region), which could not be read; try again.",
             fields: [S3Error.Field("Key", version.key.rawValue)])
     }
 

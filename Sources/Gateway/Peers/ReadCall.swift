@@ -10,6 +10,9 @@ enum ReadCall: Sendable, Hashable {
 
     /// Answered with ``Promises``.
     case promises(PromiseQuestion, of: BucketName, in: RegionName)
+    /// Answered with ``Promises`` of the one version that a read of the key finds there, whether it is on its way or not;
+    /// refused as such a read.
+    case find(ObjectKey, version: VersionID?, of: BucketName, in: RegionName)
     /// Answered with the bytes of `range`, which is not empty, behind an empty ``Promises``; refused as `NoSuchVersion`
     /// when the version is gone.
     case content(ObjectKey, VersionStamp, isNull: Bool, range: Range<Int64>, of: BucketName, in: RegionName)
@@ -17,6 +20,7 @@ enum ReadCall: Sendable, Hashable {
     private enum Form {
         static let promises: UInt8 = 1
         static let content: UInt8 = 2
+        static let find: UInt8 = 3
     }
 
     func encoded() -> [UInt8] {
@@ -27,15 +31,15 @@ enum ReadCall: Sendable, Hashable {
             writer.write(region.rawValue)
             writer.write(bucket.rawValue)
             writer.write(question.key.rawValue)
-            switch question.version {
-            case nil: writer.write(UInt8(0))
-            case .null: writer.write(UInt8(1))
-            case .stamp(let stamp):
-                writer.write(UInt8(2))
-                writer.write(stamp)
-            }
+            Self.write(question.version, &writer)
             writer.write(question.destination.rawValue)
             writer.write(question.destinationOwner)
+        case .find(let key, let version, let bucket, let region):
+            writer.write(Form.find)
+            writer.write(region.rawValue)
+            writer.write(bucket.rawValue)
+            writer.write(key.rawValue)
+            Self.write(version, &writer)
         case .content(let key, let stamp, let isNull, let range, let bucket, let region):
             writer.write(Form.content)
             writer.write(region.rawValue)
@@ -65,6 +69,8 @@ enum ReadCall: Sendable, Hashable {
                     key: key, version: try Self.versionID(&reader), destination: try reader.bucketName(),
                     destinationOwner: try reader.owner())
                 call = .promises(question, of: bucket, in: region)
+            case Form.find:
+                call = .find(key, version: try Self.versionID(&reader), of: bucket, in: region)
             case Form.content:
                 let stamp = try reader.stamp()
                 let isNull = try reader.bool()
@@ -75,6 +81,16 @@ enum ReadCall: Sendable, Hashable {
             }
             try reader.finish()
             return call
+        }
+    }
+
+    private static func write(_ version: VersionID?, _ writer: inout RecordWriter) {
+        switch version {
+        case nil: writer.write(UInt8(0))
+        case .null: writer.write(UInt8(1))
+        case .stamp(let stamp):
+            writer.write(UInt8(2))
+            writer.write(stamp)
         }
     }
 

@@ -14,6 +14,12 @@ package struct ReadService: PeerService {
         case .promises(let question, let bucket, let region):
             let promised = regions[region].map { question.answer(from: $0, bucket: bucket) }
             return PeerMessage(head: ReadCall.Promises(promised ?? []).encoded())
+        case .find(let key, let id, let bucket, let region):
+            guard let store = regions[region] else {
+                throw S3Error(.serviceUnavailable, "The region \(region) is not in this process.")
+            }
+            let version = try store.object(key, version: id, bucket: bucket)
+            return PeerMessage(head: ReadCall.Promises([version]).encoded())
         case .content(let key, let stamp, let isNull, let range, let bucket, let region):
             let id: VersionID = isNull ? .null : .stamp(stamp)
             guard let store = regions[region],
