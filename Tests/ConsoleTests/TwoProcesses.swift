@@ -12,6 +12,16 @@ import Testing
 @testable import AccessPoints
 @testable import Console
 
+enum Silence {
+    /// Returns by throwing `CancellationError` only.
+    static func wait() async throws {
+        let (nothing, end) = AsyncStream.makeStream(of: Never.self)
+        for await _ in nothing {}
+        end.finish()
+        throw CancellationError()
+    }
+}
+
 /// A clock that stands still. Who sleeps, sleeps until cancelled.
 final class StillTime: TimeSource {
     private let moment = Mutex<Int64>(1_700_000_000_000)
@@ -23,7 +33,7 @@ final class StillTime: TimeSource {
         }
     }
     func monotonicNanoseconds() -> UInt64 { 1_000_000_000 }
-    func sleep(nanoseconds: UInt64) async throws { try await Task.sleep(for: .seconds(3_600)) }
+    func sleep(nanoseconds: UInt64) async throws { try await Silence.wait() }
 }
 
 /// Never waits: whoever has patience has lost it at once.
@@ -64,7 +74,7 @@ final class FakePeer: PeerCalling {
         switch mood.withLock({ $0 }) {
         case .away: throw PeerFault.unavailable(reason: "\(place): nobody listens")
         case .silent:
-            try await Task.sleep(for: .seconds(3_600))
+            try await Silence.wait()
             throw CancellationError()
         case .garbled: return PeerMessage(head: [7, 7, 7])
         case .answering: break
