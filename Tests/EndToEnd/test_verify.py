@@ -79,6 +79,45 @@ def test_what_no_rule_promises_is_told_apart(server, unique, verify):
     assert verify(source, unrelated)[1]["isWithoutRules"]
 
 
+def test_what_was_removed_for_good_is_told_and_left_alone(server, unique, verify):
+    home, other = make_bucket(server, unique(), "us-east-1"), make_bucket(server, unique(), "eu-west-1")
+    replicate_all_ways(server, {"us-east-1": home, "eu-west-1": other})
+    s3 = server.overlay()
+    kept = s3.put_object(Bucket=home, Key="kept", Body=b"1")["VersionId"]
+    gone = s3.put_object(Bucket=home, Key="gone", Body=b"2")["VersionId"]
+    origin = s3.put_object(Bucket=home, Key="origin", Body=b"3")["VersionId"]
+    eventually(lambda: is_equal(verify, home, other), "the buckets are equal", seconds=30)
+
+    s3.delete_object(Bucket=other, Key="gone", VersionId=gone)
+    s3.delete_object(Bucket=home, Key="origin", VersionId=origin)
+    told = sorted([("erased", "gone", gone, other, home), ("erased", "origin", origin, home, other)])
+
+    def say(findings):
+        return sorted((f["verdict"], f["key"], f["versionID"], f["bucket"], f["source"]) for f in findings)
+
+    findings, summary = verify(home, other)
+    assert say(findings) == told and not any(f["isDifference"] or f["isPromised"] for f in findings)
+    assert summary["differences"] == 0 and summary["verdicts"] == {"erased": 2}
+    verify(home, other, "--strict", expect=2)
+    findings, summary = verify(home, other, "--repair")
+    assert say(findings) == told and summary["repaired"] == 0
+
+    # A difference beside them is found and repaired; they stay.
+    s3.delete_bucket_replication(Bucket=home)
+    s3.put_object(Bucket=home, Key="late", Body=b"4")
+    replicate(server, home, [other])
+    findings, summary = verify(home, other, "--repair", expect=2)
+    assert summary["verdicts"] == {"erased": 2, "missing": 1} and summary["repaired"] == 1
+    eventually(lambda: say(verify(home, other, expect=None)[0]) == told, "only the removals are left", seconds=30)
+    assert [v["VersionId"] for v in s3.list_object_versions(Bucket=other, Prefix="gone").get("Versions", [])] == []
+    assert s3.head_object(Bucket=other, Key="kept")["VersionId"] == kept
+
+    # Removed on the other side too, they are no difference at all.
+    s3.delete_object(Bucket=home, Key="gone", VersionId=gone)
+    s3.delete_object(Bucket=other, Key="origin", VersionId=origin)
+    assert is_equal(verify, home, other)
+
+
 def test_refusals_say_why(server, unique, verify):
     assert "does not exist" in verify("no-such-bucket", "nor-this-one", expect=1)[0]
     assert "does not exist" in verify("--access-point", "no-such-point", expect=1)[0]

@@ -152,6 +152,30 @@ import Testing
         #expect(found.map(\.verdict) == [.onlyThere])
     }
 
+    /// S3 replicates no removal of a version by its id, and never undoes one (docs/design/0012).
+    @Test func whatWasErasedIsNeitherMissingNorOnItsWay() {
+        let version = Fixtures.version("k")
+        var there = side("there-bucket", Self.america, to: [], nil)
+        there.isErased = true
+        for waiting in [[], [OutboxEntry.Kind.object], [.attributes]] {
+            let found = judge(
+                side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, waiting: waiting), there)
+            #expect(found.map(\.verdict) == [.erased])
+            #expect(found.map(\.bucket.rawValue) == ["there-bucket"])
+            #expect(found.allSatisfy { !$0.isDifference && !$0.isPromised && $0.repair == nil && $0.reason != nil })
+        }
+
+        let third = side("third-bucket", RegionName(literal: "ap-south-1"), to: [], nil)
+        let ofThree = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket", "third-bucket"], version), there, third)
+        #expect(ofThree.map(\.verdict) == [.erased, .missing], "a removal in one region excuses no other")
+
+        there.version = version
+        #expect(judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], version), there).isEmpty)
+        there.version = nil
+        #expect(judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], nil), there).isEmpty)
+    }
+
     @Test func contentIsRightWhereItWasMade() {
         let version = Fixtures.version("k")
         let damaged = Fixtures.version("k", size: 4, status: .replica)

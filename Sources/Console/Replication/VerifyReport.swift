@@ -10,7 +10,7 @@ package struct VerifyReport: Sendable, Codable, Hashable {
     }
 
     package struct Finding: Sendable, Codable, Hashable {
-        /// `missing`, `only-there`, `different-content`, `different-metadata` or `in-flight`.
+        /// `missing`, `erased`, `only-there`, `different-content`, `different-metadata` or `in-flight`.
         package var verdict: String
         package var key: String
         package var versionID: String

@@ -100,6 +100,8 @@ package struct BucketVerifier: Sendable {
                         standing: standings[member][index])
                     let counterpart = counterparts[member][index]
                     side.version = counterpart.version
+                    // A removal and its memory are one transaction, so what is gone by now is remembered by now.
+                    side.isErased = counterpart.wasErased
                     side.hasLaterNull = isNull && counterpart.nullStamp.map { position.stamp < $0 } ?? false
                     return side
                 }

@@ -5,6 +5,9 @@ package import Storage
 package enum Verdict: String, Sendable, Hashable, Codable, CaseIterable {
     /// A rule of another bucket promises it here, and it is neither here nor on its way.
     case missing
+    /// A client removed it here for good, by its id. S3 replicates no such removal, so another bucket still has it; and
+    /// no rule promises to bring it back, so nothing is wrong.
+    case erased
     /// Another bucket has it, and no rule brings it here.
     case onlyThere = "only-there"
     /// The same version with other content: size, ETag, checksum, parts or time.

@@ -13,6 +13,8 @@ package struct VersionJudge: Sendable {
         package var standing: VersionStanding
         /// What it had later, after all `standing`s were read.
         package var version: ObjectVersion?
+        /// A client removed it here for good; looked at after `version`, and only where there is none.
+        package var isErased = false
         /// The bucket has a later null version, of which a key has one only.
         package var hasLaterNull = false
 
@@ -77,6 +79,12 @@ package struct VersionJudge: Sendable {
 
     private func absent(_ side: Side, _ holders: [Holder]) -> Finding? {
         let destination = side.bucket.name
+        // First of all: what waits for this bucket will be settled there without an effect.
+        if side.isErased {
+            var found = holders.first.map { finding(.erased, side, $0) }
+            found?.reason = "It was removed there for good, by its id, which replication neither carries on nor undoes."
+            return found
+        }
         if let sender = holders.first(where: { $0.isSending(to: destination, wholly: true) }) {
             var found = finding(.inFlight, side, sender)
             let entry = sender.side.standing.waiting.first { $0.destination == destination }

@@ -81,7 +81,8 @@ package struct VerificationCall: Sendable, Hashable {
         case 5: question = .counterparts(try reader.positions())
         case 6:
             question = .requeue(
-                try reader.versionPosition(), try reader.enumeration(OutboxEntry.Kind.self), to: try reader.bucketName(),
+                try reader.versionPosition(), try reader.enumeration(OutboxEntry.Kind.self),
+                to: try reader.bucketName(),
                 renews: try reader.bool())
         case let other: throw RecordError("has the unknown question \(other)")
         }

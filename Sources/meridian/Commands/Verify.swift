@@ -13,8 +13,9 @@ struct Verify: ParsableCommand {
         abstract: "Compare buckets of several regions, by digests, and version by version where these differ.",
         discussion: """
             Exit code 0: nothing is missing or different that the replication rules promise. 2: something is. 1: it could \
-            not be found out. Versions on their way, and versions that no rule promises, are told but do not count unless \
-            --strict is given. --repair sends what is missing or different once more, by the rules; it never deletes.
+            not be found out. Versions on their way, versions that a client removed for good in one bucket only, and \
+            versions that no rule promises are told but do not count unless --strict is given. --repair sends what is \
+            missing or different once more, by the rules; it neither deletes nor brings back what was removed for good.
             """)
 
     @Argument(help: "Two buckets or more; of one, the others are those it replicates to and from.")
@@ -26,7 +27,7 @@ struct Verify: ParsableCommand {
     @Flag(help: "Send what is missing or different once more.")
     var repair = false
 
-    @Flag(help: "Let versions on their way and versions that no rule promises count too.")
+    @Flag(help: "Let versions that are on their way, erased or promised by no rule count too.")
     var strict = false
 
     @Option(help: "The server's data folder.")
@@ -126,7 +127,8 @@ enum VerifyScreen {
         if finding.isDeleteMarker { text += "  delete marker" }
         text += "  as in \(finding.source)"
         if let rule = finding.rule { text += ", rule '\(rule)'" }
-        if !finding.isPromised { text += ", promised by no rule" }
+        // The reason says more of what was erased.
+        if !finding.isPromised, finding.verdict != "erased" { text += ", promised by no rule" }
         if let reason = finding.reason { text += ": \(reason)" }
         if finding.isRepaired { text += "  [sent again]" }
         return text

@@ -12,6 +12,10 @@ enum VerifyChecker {
             return snapshot.digests == expected
                 ? nil : "\(snapshot.region) keeps other digests than those of its versions"
         }
+        for finding in outcome.findings where finding.verdict == .erased {
+            guard !outcome.ledger.erased.contains(finding.position.stamp) else { continue }
+            found.append("verify says that nobody's removal is one, in \(finding.bucket): \(finding.position.key)")
+        }
         for finding in outcome.findings where !exempt.contains(finding.position.stamp) {
             // Tags that were changed while rules were off stay where they were changed.
             if outcome.faults.rulesChange, finding.verdict == .differentMetadata { continue }
