@@ -14,6 +14,11 @@ package struct ReadService: PeerService {
         case .promises(let question, let bucket, let region):
             let promised = regions[region].map { question.answer(from: $0, bucket: bucket) }
             return PeerMessage(head: ReadCall.Promises(promised ?? []).encoded())
+        case .oldestWork(let region):
+            guard let store = regions[region] else {
+                throw S3Error(.invalidRequest, "The region \(region) is not in this process.")
+            }
+            return PeerMessage(head: ReadCall.OldestWork(try store.oldestReplicationWork()).encoded())
         case .content(let key, let stamp, let isNull, let range, let bucket, let region):
             let id: VersionID = isNull ? .null : .stamp(stamp)
             guard let store = regions[region],
