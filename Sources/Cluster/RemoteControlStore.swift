@@ -12,6 +12,9 @@ package protocol ControlTransport: Sendable {
 /// A commit that brought no answer may have happened or not: the caller gets `ControlStoreError.unavailable` either way,
 /// and nothing repeats it by itself. Those who try again read first, and find what they wrote.
 package final class RemoteControlStore: ControlStore {
+    /// How long an answer may take, milliseconds; the question for changes has its own patience.
+    static let patienceMilliseconds: Int64 = 10_000
+
     private let transport: any ControlTransport
     private let time: any TimeSource
     private let log: Logger
@@ -71,14 +74,34 @@ package final class RemoteControlStore: ControlStore {
     private func ask(_ call: ControlCall) async throws -> ControlAnswer {
         let answer: ControlAnswer
         do {
-            answer = try ControlAnswer.decode(try await transport.answer(toControlCall: try call.encoded()))
+            let bytes = try call.encoded()
+            if case .changed = call {
+                answer = try ControlAnswer.decode(try await transport.answer(toControlCall: bytes))
+            } else {
+                answer = try ControlAnswer.decode(try await answerSoon(to: bytes))
+            }
         } catch let error as CancellationError {
+            throw error
+        } catch let error as ControlStoreError {
             throw error
         } catch {
             throw ControlStoreError.unavailable(reason: "\(error)")
         }
         if case .failed(let error) = answer { throw error }
         return answer
+    }
+
+    private func answerSoon(to call: [UInt8]) async throws -> [UInt8] {
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            group.addTask { try await self.transport.answer(toControlCall: call) }
+            group.addTask {
+                try await self.time.sleep(milliseconds: Self.patienceMilliseconds)
+                throw ControlStoreError.unavailable(reason: "no answer within \(Self.patienceMilliseconds) ms")
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next() else { throw CancellationError() }
+            return first
+        }
     }
 
     private static var strange: ControlStoreError { .unavailable(reason: "the answer is to another question") }

@@ -43,7 +43,8 @@ struct RemoteControlStoreTests {
 
     @Test func aLostAnswerIsAnOutageAndNothingIsRepeated() async throws {
         let store = InMemoryControlStore()
-        let remote = RemoteControlStore(transport: LosingTransport(store), time: TestTime())
+        let remote = RemoteControlStore(
+            transport: LosingTransport(store), time: ControlFeedTests.StandingTime())
         await #expect(throws: ControlStoreError.self) { try await ControlFeedTests.put("a", [1], in: remote) }
         #expect(try await remote.record("a")?.value == [1], "the commit happened")
         await #expect(throws: ControlStoreError.self) { try await ControlFeedTests.put("b", [1], in: remote) }
@@ -55,7 +56,7 @@ struct RemoteControlStoreTests {
         let store = InMemoryControlStore()
         let transport = LosingTransport(store)
         let directory = BucketDirectory(
-            store: RemoteControlStore(transport: transport, time: TestTime()), time: TestTime())
+            store: RemoteControlStore(transport: transport, time: ControlFeedTests.StandingTime()), time: TestTime())
         let me = Owner(account: try #require(AccountID("111122223333")), canonicalID: "c", displayName: "d")
         let name = try #require(BucketName("photos"))
         let exists = Mutex(false)
@@ -91,6 +92,20 @@ struct RemoteControlStoreTests {
         }
         try await directory.refresh()
         #expect(directory.location(of: name) == nil)
+    }
+
+    @Test func anAnswerThatDoesNotComeIsAnOutage() async throws {
+        struct Silent: ControlTransport {
+            func answer(toControlCall call: [UInt8]) async throws -> [UInt8] {
+                await AsyncSignal().wait()
+                throw CancellationError()
+            }
+        }
+        let time = TestTime()
+        let start = time.wallMilliseconds()
+        let remote = RemoteControlStore(transport: Silent(), time: time)
+        await #expect(throws: ControlStoreError.self) { _ = try await remote.record("a") }
+        #expect(time.wallMilliseconds() - start == RemoteControlStore.patienceMilliseconds)
     }
 
     @Test func whoWaitsHearsOfChangesAfterAnOutage() async throws {

@@ -46,7 +46,10 @@ package struct RegionForwarder: HTTPResponder {
             return made
         }
         forwarders = elsewhere.filter { !served.contains($0.key) }.mapValues(forwarder)
-        self.origin = origin.map(forwarder)
+        // Nothing that goes there takes long: a server that hangs must not hold its callers for as long as a copy may take.
+        var short = limits
+        short.stall = min(limits.stall, .seconds(30))
+        self.origin = origin.map { Forwarder(to: $0, group: group, limits: short) }
         self.key = key
         signer = ClaimSigner(key)
         unreachable = UnreachableRegions(time: time)

@@ -51,6 +51,15 @@ package final class PeerReads: Sendable {
         }
     }
 
+    /// The region's ``RegionStore/oldestReplicationWork()``, which decides what other regions may forget of what they
+    /// removed. Throws when it cannot be learnt: then nothing is to be forgotten.
+    package func oldestReplicationWork() async throws -> VersionStamp? {
+        guard let answer = try await call(PeerMessage(head: ReadCall.oldestWork(in: region).encoded()), on: nil) else {
+            throw PeerFault.unavailable(reason: "no answer from \(region) within \(Self.answerMilliseconds) ms")
+        }
+        return try ReadCall.OldestWork(encoded: answer.head).stamp
+    }
+
     private func promises(_ question: PromiseQuestion, of bucket: BucketName) async -> [ObjectVersion] {
         guard time.monotonicNanoseconds() >= silentUntil.load(ordering: .relaxed) else { return [] }
         let message = PeerMessage(head: ReadCall.promises(question, of: bucket, in: region).encoded())

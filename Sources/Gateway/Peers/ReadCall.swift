@@ -1,7 +1,7 @@
 import S3Model
 import Storage
 
-/// What is asked of a region in another process when a read finds nothing in its own: the head of the call `read`.
+/// What is asked of a region in another process about what it has and others have not: the head of the call `read`.
 enum ReadCall: Sendable, Hashable {
     static let name = "read"
     static let version: UInt8 = 1
@@ -16,11 +16,14 @@ enum ReadCall: Sendable, Hashable {
     /// Answered with the bytes of `range`, which is not empty, behind an empty ``Promises``; refused as `NoSuchVersion`
     /// when the version is gone.
     case content(ObjectKey, VersionStamp, isNull: Bool, range: Range<Int64>, of: BucketName, in: RegionName)
+    /// Answered with ``OldestWork``.
+    case oldestWork(in: RegionName)
 
     private enum Form {
         static let promises: UInt8 = 1
         static let content: UInt8 = 2
         static let find: UInt8 = 3
+        static let oldestWork: UInt8 = 4
     }
 
     func encoded() -> [UInt8] {
@@ -49,6 +52,9 @@ enum ReadCall: Sendable, Hashable {
             writer.write(UInt8(isNull ? 1 : 0))
             writer.write(range.lowerBound)
             writer.write(range.upperBound)
+        case .oldestWork(let region):
+            writer.write(Form.oldestWork)
+            writer.write(region.rawValue)
         }
         return writer.bytes
     }
@@ -58,29 +64,33 @@ enum ReadCall: Sendable, Hashable {
         guard bytes.count <= Self.maximumBytes else { throw RecordError("is longer than \(Self.maximumBytes) bytes") }
         self = try bytes.withUnsafeBytes { bytes in
             var reader = try RecordReader(bytes, version: Self.version)
-            let form = try reader.byte()
-            let region = try reader.regionName()
-            let bucket = try reader.bucketName()
-            let key = try reader.objectKey()
-            let call: ReadCall
-            switch form {
-            case Form.promises:
-                let question = PromiseQuestion(
-                    key: key, version: try Self.versionID(&reader), destination: try reader.bucketName(),
-                    destinationOwner: try reader.owner())
-                call = .promises(question, of: bucket, in: region)
-            case Form.find:
-                call = .find(key, version: try Self.versionID(&reader), of: bucket, in: region)
-            case Form.content:
-                let stamp = try reader.stamp()
-                let isNull = try reader.bool()
-                let (start, end) = (try reader.signed(), try reader.signed())
-                guard 0 <= start, start < end else { throw RecordError("has the empty range \(start)..<\(end)") }
-                call = .content(key, stamp, isNull: isNull, range: start..<end, of: bucket, in: region)
-            default: throw RecordError("has the unknown form \(form)")
-            }
+            let call = try Self.read(&reader)
             try reader.finish()
             return call
+        }
+    }
+
+    private static func read(_ reader: inout RecordReader) throws(RecordError) -> ReadCall {
+        let form = try reader.byte()
+        let region = try reader.regionName()
+        if form == Form.oldestWork { return .oldestWork(in: region) }
+        let bucket = try reader.bucketName()
+        let key = try reader.objectKey()
+        switch form {
+        case Form.promises:
+            let question = PromiseQuestion(
+                key: key, version: try versionID(&reader), destination: try reader.bucketName(),
+                destinationOwner: try reader.owner())
+            return .promises(question, of: bucket, in: region)
+        case Form.find:
+            return .find(key, version: try versionID(&reader), of: bucket, in: region)
+        case Form.content:
+            let stamp = try reader.stamp()
+            let isNull = try reader.bool()
+            let (start, end) = (try reader.signed(), try reader.signed())
+            guard 0 <= start, start < end else { throw RecordError("has the empty range \(start)..<\(end)") }
+            return .content(key, stamp, isNull: isNull, range: start..<end, of: bucket, in: region)
+        default: throw RecordError("has the unknown form \(form)")
         }
     }
 
@@ -100,6 +110,30 @@ enum ReadCall: Sendable, Hashable {
         case 1: return .null
         case 2: return .stamp(try reader.stamp())
         case let other: throw RecordError("has the unknown kind of version \(other)")
+        }
+    }
+
+    /// The answer's head: the least stamp of a region's replication work, ``RegionStore/oldestReplicationWork()``.
+    struct OldestWork: Sendable, Hashable {
+        var stamp: VersionStamp?
+
+        init(_ stamp: VersionStamp?) { self.stamp = stamp }
+
+        func encoded() -> [UInt8] {
+            var writer = RecordWriter(version: ReadCall.version)
+            writer.write(UInt8(stamp == nil ? 0 : 1))
+            if let stamp { writer.write(stamp) }
+            return writer.bytes
+        }
+
+        /// Throws `RecordError` for anything that ``encoded()`` would not have written.
+        init(encoded bytes: [UInt8]) throws {
+            stamp = try bytes.withUnsafeBytes { bytes in
+                var reader = try RecordReader(bytes, version: ReadCall.version)
+                let stamp = try reader.bool() ? try reader.stamp() : nil
+                try reader.finish()
+                return stamp
+            }
         }
     }
 

@@ -20,6 +20,11 @@ package struct ReadService: PeerService {
             }
             let version = try store.object(key, version: id, bucket: bucket)
             return PeerMessage(head: ReadCall.Promises([version]).encoded())
+        case .oldestWork(let region):
+            guard let store = regions[region] else {
+                throw S3Error(.invalidRequest, "The region \(region) is not in this process.")
+            }
+            return PeerMessage(head: ReadCall.OldestWork(try store.oldestReplicationWork()).encoded())
         case .content(let key, let stamp, let isNull, let range, let bucket, let region):
             let id: VersionID = isNull ? .null : .stamp(stamp)
             guard let store = regions[region],

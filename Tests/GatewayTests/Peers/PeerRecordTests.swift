@@ -41,6 +41,7 @@ struct PeerRecordTests {
             version().key, version().stamp, isNull: false, range: 3..<9, of: Fixture.photos, in: Fixture.there
         ).encoded(),
         ReadCall.Promises([version(), version(parts: 0)]).encoded(),
+        ReadCall.oldestWork(in: Fixture.there).encoded(), ReadCall.OldestWork(version().stamp).encoded(),
         ApplyAnswer.done(.updated).encoded(), ApplyAnswer.wantsBytes(from: 8 << 20).encoded(),
         ApplyAnswer.refused(reason: "DstBucketNotFound").encoded(),
     ]
@@ -88,7 +89,10 @@ struct PeerRecordTests {
             .content(
                 ObjectKey(stored: "k"), stamp, isNull: true, range: 5..<1 << 40, of: Fixture.photos, in: Fixture.there),
         ]
-        for call in calls { #expect(try ReadCall(call.encoded()) == call) }
+        for call in calls + [.oldestWork(in: Fixture.here)] { #expect(try ReadCall(call.encoded()) == call) }
+        for oldest in [ReadCall.OldestWork(nil), ReadCall.OldestWork(stamp)] {
+            #expect(try ReadCall.OldestWork(encoded: oldest.encoded()) == oldest)
+        }
     }
 
     @Test func limitsHold() throws {
@@ -132,6 +136,9 @@ struct PeerRecordTests {
             if let call = try? ApplyCall(bytes) { #expect((try? ApplyCall(call.encoded())) != nil) }
             if let answer = try? ApplyAnswer(bytes) { #expect((try? ApplyAnswer(answer.encoded())) == answer) }
             if let call = try? ReadCall(bytes) { #expect((try? ReadCall(call.encoded())) == call) }
+            if let oldest = try? ReadCall.OldestWork(encoded: bytes) {
+                #expect((try? ReadCall.OldestWork(encoded: oldest.encoded())) == oldest)
+            }
             if let promises = try? ReadCall.Promises(encoded: bytes) {
                 #expect((try? ReadCall.Promises(encoded: promises.encoded())) == promises)
             }

@@ -22,6 +22,7 @@ struct ReadThroughPeerTests {
         let here: RegionStore
         let there: RegionStore
         let front: HTTPFront
+        let peer: PeerReads
         let client: RawClient
 
         func get(_ path: String, method: String = "GET", headers: String = "") async throws -> RawClient.Response {
@@ -32,7 +33,7 @@ struct ReadThroughPeerTests {
 
     /// - Parameter wrapping: what the other process answers with, around ``ReadService``.
     private func withWorld(
-        reads: ReadThroughMode = .readThrough, time: any TimeSource = PatientTime(),
+        reads mode: ReadThroughMode = .readThrough, time: any TimeSource = PatientTime(),
         wrapping: (ReadService) -> any PeerService = { $0 }, _ body: (World) async throws -> Void
     ) async throws {
         let (here, there) = (try await Fixture.region(Fixture.here), try await Fixture.region(Fixture.there))
@@ -45,12 +46,14 @@ struct ReadThroughPeerTests {
         let services = [ReadService.name: wrapping(ReadService(regions: [Fixture.there: there]))]
         try await Fixture.withPeer(services) { front, peerPort in
             let peer = try Fixture.client(peerPort)
+            let reads = PeerReads(Fixture.there, over: peer, time: time)
             let asker = Asker(
-                router: Self.router(here, PeerReads(Fixture.there, over: peer, time: time)),
-                point: try Self.accessPoint(reads), store: here)
+                router: Self.router(here, reads),
+                point: try Self.accessPoint(mode), store: here)
             try await withFront(respond: { await asker.respond(to: $0) }) { _, port in
                 try await body(
-                    World(here: here, there: there, front: front, client: try await RawClient.connect(port)))
+                    World(
+                        here: here, there: there, front: front, peer: reads, client: try await RawClient.connect(port)))
             }
             peer.close()
         }
@@ -193,6 +196,17 @@ struct ReadThroughPeerTests {
             await world.front.shutdown(grace: .zero)
             for _ in 0..<3 { #expect(try await world.get("/cat").status == 404) }
             #expect(try await world.get("/dog").body == "here")
+        }
+    }
+
+    /// What was removed is forgotten only when it is known that nobody sends it any more.
+    @Test func theOldestWorkOfAnotherProcessIsKnownOrAnError() async throws {
+        try await withWorld { world in
+            #expect(try await world.peer.oldestReplicationWork() == nil)
+            let version = try await Fixture.put(ByteBuffer(string: "a"), at: "cat", in: Fixture.photos, world.there)
+            #expect(try await world.peer.oldestReplicationWork() == version.stamp)
+            await world.front.shutdown(grace: .zero)
+            await #expect(throws: PeerFault.self) { try await world.peer.oldestReplicationWork() }
         }
     }
 
