@@ -21,6 +21,13 @@ package struct RegionForwarder: HTTPResponder {
     private let time: any TimeSource
     private let refusal: ForwardingRefusal
 
+    /// Short for connecting, because another region may be able to answer.
+    package static var limits: UpstreamLimits {
+        var limits = UpstreamLimits()
+        limits.connect = .seconds(2)
+        return limits
+    }
+
     /// - Parameters:
     ///   - local: what answers for the regions of this process, and for everything that is nobody else's.
     ///   - router: with the directory of buckets.
@@ -31,7 +38,7 @@ package struct RegionForwarder: HTTPResponder {
     package init(
         local: any HTTPResponder, router: EdgeRouter, served: Set<RegionName>,
         elsewhere: [RegionName: ListenAddress], origin: ListenAddress?, on group: any EventLoopGroup,
-        limits: UpstreamLimits = UpstreamLimits(), key: EdgeKey, time: any TimeSource, random: any RandomSource,
+        limits: UpstreamLimits = Self.limits, key: EdgeKey, time: any TimeSource, random: any RandomSource,
         logger: Logger
     ) {
         self.local = local
