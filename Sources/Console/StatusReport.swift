@@ -148,8 +148,9 @@ package struct StatusReport: Sendable, Codable, Hashable {
     package var attention: [String] {
         var out = regions.filter { !$0.isHealthy }.map { region in
             let reason = region.detail ?? "unknown"
-            guard region.answers == false else { return "Region \(region.name) is not healthy: \(reason)." }
-            return "Region \(region.name) (\(region.address ?? "another process")) does not answer: \(reason)."
+            return region.answers == false
+                ? "The process of region \(region.name) does not answer: \(reason)."
+                : "Region \(region.name) is not healthy: \(reason)."
         }
         for region in unservedRegions ?? [] {
             out.append("Region \(region) has data here but is not configured: its buckets are not served.")

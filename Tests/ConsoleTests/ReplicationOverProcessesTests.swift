@@ -188,7 +188,7 @@ import Testing
         let report = StatusReport(
             server: "s", uptimeMilliseconds: 1, listeners: [], regions: [ill.region], accessPoints: [],
             replication: [], operations: [])
-        #expect(report.attention.first?.contains("eu-west-1 (127.0.0.1:9001) does not answer") == true)
+        #expect(report.attention.first?.contains("process of region eu-west-1 does not answer: 127.0.0.1:9001") == true)
         #expect(ConsolePage.html(report).contains("127.0.0.1:9001"))
     }
 

@@ -53,7 +53,7 @@ import Testing
             operations: [])
         let text = StatusScreen.text(report)
         #expect(text.contains("tokyo at 10.0.0.1:9000") && text.contains("DOES NOT ANSWER"))
-        #expect(text.contains("! Region tokyo (10.0.0.1:9000) does not answer: nobody listens."))
+        #expect(text.contains("! The process of region tokyo does not answer: nobody listens."))
         #expect(StatusReport.decode(report.encoded()) == report)
     }
 }
