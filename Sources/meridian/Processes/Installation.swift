@@ -13,6 +13,8 @@ struct Installation: Sendable {
     let layout: ProcessLayout
     /// The processes of the other regions.
     let peers: RegionPeers
+    /// What is asked of these while they still have it alone.
+    let peerReads: [RegionName: PeerReads]
     let control: any ControlStore
     let directory: BucketDirectory
     let places: RegionDirectory
@@ -56,7 +58,9 @@ struct Installation: Sendable {
             BatchJobRunner(store: $0, registry: jobs, writer: reports, log: log)
         }
         return Installation(
-            layout: layout, peers: peers, control: control, directory: directory, places: places, table: table,
+            layout: layout, peers: peers,
+            peerReads: peers.clients.reduce(into: [:]) { $0[$1.key] = PeerReads($1.key, over: $1.value, time: time) },
+            control: control, directory: directory, places: places, table: table,
             registry: registry, stores: stores, unservedRegions: unserved,
             replication: replication(stores, peers, directory, time: time, random: random, log: log), jobs: jobs,
             jobRunners: runners, time: time, log: log)
@@ -165,26 +169,32 @@ struct Installation: Sendable {
         }
     }
 
-    /// Removals are remembered while any region may send the removed version again. Only when all regions that are
-    /// configured run in this process can all be asked; else every removal is remembered (docs/design/0014).
+    /// Removals are remembered while any region may send the removed version again. While a region's process is away it
+    /// cannot be asked, and nothing is forgotten.
     private func forgetOldReplicas() async {
-        let canAskAll = layout.elsewhere.isEmpty
         while !Task.isCancelled {
             do {
                 try await time.sleep(milliseconds: 3_600_000)
-                for store in stores.values {
-                    _ = try await store.forgetArrivals()
-                    guard canAskAll else { continue }
-                    _ = try await store.forgetErasures {
-                        try stores.values.compactMap { try $0.oldestReplicationWork() }.min()
-                    }
-                }
+                for store in stores.values { _ = try await store.forgetArrivals() }
+                for store in stores.values { _ = try await store.forgetErasures(oldestWork: oldestReplicationWork) }
             } catch is CancellationError {
                 return
+            } catch let fault as PeerFault {
+                log.notice("removed versions are remembered on", metadata: ["reason": "\(fault)"])
             } catch {
                 log.error("forgetting removed versions failed", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    /// Of all regions that are configured.
+    private func oldestReplicationWork() async throws -> VersionStamp? {
+        var stamps = try stores.values.compactMap { try $0.oldestReplicationWork() }
+        for region in peers.regions {
+            guard let peer = peerReads[region], let stamp = try await peer.oldestReplicationWork() else { continue }
+            stamps.append(stamp)
+        }
+        return stamps.min()
     }
 
     func close() async throws {

@@ -35,9 +35,7 @@ struct RegionGateway {
             regions: installation.stores, configured: Set(configuration.regions.map(\.name)),
             directory: installation.directory, table: installation.table, home: configuration.homeRegion,
             places: installation.places, random: random, edgeKey: settings.edgeKey,
-            peerReads: installation.peers.clients.reduce(into: [:]) { reads, peer in
-                reads[peer.key] = PeerReads(peer.key, over: peer.value, time: installation.time)
-            })
+            peerReads: installation.peerReads)
         return RequestPipeline(
             endpoints: endpoints, authenticator: authenticator(),
             operations: OperationDispatch(
