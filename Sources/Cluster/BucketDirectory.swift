@@ -53,10 +53,23 @@ package final class BucketDirectory: Sendable {
         return entry.flatMap { $0.record.isConfirmed ? $0.location : nil }
     }
 
+    /// When a bucket's creation was confirmed. From memory.
+    package func confirmation(of name: BucketName) -> Timestamp? {
+        let entry = published.withLock { $0.entries[name] }
+        return entry.flatMap { $0.record.isConfirmed ? Timestamp(milliseconds: $0.record.claimedAt) : nil }
+    }
+
     /// The confirmed buckets of an account, in name order. From memory.
     package func all(owner: AccountID) -> [BucketLocation] {
         let entries = published.withLock { $0.entries }
         return entries.values.filter { $0.record.isConfirmed && $0.location.owner.account == owner }.map(\.location)
+            .sorted { $0.name.rawValue.utf8.lexicographicallyPrecedes($1.name.rawValue.utf8) }
+    }
+
+    /// The confirmed buckets of a region, in name order. From memory.
+    package func all(in region: RegionName) -> [BucketLocation] {
+        let entries = published.withLock { $0.entries }
+        return entries.values.filter { $0.record.isConfirmed && $0.location.region == region }.map(\.location)
             .sorted { $0.name.rawValue.utf8.lexicographicallyPrecedes($1.name.rawValue.utf8) }
     }
 
@@ -139,13 +152,21 @@ extension BucketDirectory {
         try await refresh()
     }
 
-    /// Gives a name back after the region has deleted the bucket (or could not create it). Releasing what is not held is
-    /// not an error.
-    package func release(_ name: BucketName) async throws {
+    /// Gives a name back after its region has deleted the bucket. Returns whether there was anything to give back. When
+    /// this fails, because the control store is away, the name is held for a bucket that is no more: deleting the bucket
+    /// again gets here again.
+    ///
+    /// - Parameter exists: whether the region has the bucket; asked after the name's record was read, so that a bucket
+    ///   which was created anew meanwhile is never taken for the old one.
+    @discardableResult
+    package func release(_ name: BucketName, of region: RegionName, exists: () throws -> Bool) async throws -> Bool {
+        guard let held = try await current(name), held.location.region == region, try !exists() else { return false }
         var transaction = ControlTransaction()
-        transaction.writes = [.delete(key: BucketClaimRecord.key(name))]
-        _ = try await store.commit(transaction)
+        transaction.expectations = [.unchanged(key: held.key, revision: held.revision)]
+        transaction.writes = [.delete(key: held.key)]
+        do { _ = try await store.commit(transaction) } catch ControlStoreError.conflict { return false }
         try await refresh()
+        return true
     }
 
     /// Gives back a claim whose creation did not happen, unless somebody went on with it since.

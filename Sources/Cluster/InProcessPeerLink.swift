@@ -25,7 +25,7 @@ package final class InProcessPeerLink: PeerLink {
     }
 
     /// Which refusals are final (spec/mrap.md §15.13) and which may pass with time.
-    static func peerError(for error: any Error) -> PeerError {
+    package static func peerError(for error: any Error) -> PeerError {
         guard let refusal = error as? S3Error else { return .unavailable(reason: "\(error)") }
         switch refusal.code {
         case .noSuchBucket: return .refused(reason: "DstBucketNotFound")

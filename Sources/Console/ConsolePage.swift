@@ -50,11 +50,12 @@ enum ConsolePage {
     private static func regions(_ report: StatusReport) -> String {
         let rows = report.regions.map { region in
             [
-                "<b>\(escape(region.name))</b>\(region.isHome ? " <small>home</small>" : "")",
+                "<b>\(escape(region.name))</b>\(region.isHome ? " <small>home</small>" : "")"
+                    + (region.address.map { " <small>\(escape($0))</small>" } ?? ""),
                 region.isHealthy
                     ? "<span class=\"good\">answers</span>"
                     : "<span class=\"bad\">\(escape(region.detail ?? "does not answer"))</span>",
-                "\(region.buckets)",
+                region.answers == false ? "?" : "\(region.buckets)",
             ]
         }
         return section("Regions", table(["Region", "Store", "Buckets"], numbers: [2], rows, empty: "No region."))

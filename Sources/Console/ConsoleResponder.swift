@@ -27,7 +27,7 @@ package struct ConsoleResponder: Sendable {
         }
         switch path {
         case "/-/health":
-            let isHealthy = await source.statusReport().isHealthy
+            let isHealthy = await source.isHealthy()
             return Self.text(isHealthy ? 200 : 503, isHealthy ? "ok\n" : "not healthy, see /-/status\n", isHead: isHead)
         case "/-/status":
             return Self.answer(200, "application/json", await source.statusReport().encoded(), isHead: isHead)

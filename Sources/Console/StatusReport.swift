@@ -14,6 +14,10 @@ package struct StatusReport: Sendable, Codable, Hashable {
         package var detail: String?
         package var latitude: Double?
         package var longitude: Double?
+        /// Where its process listens; `nil` for a region of the process that was asked.
+        package var address: String?
+        /// Whether that process answers; `nil` for a region of the process that was asked.
+        package var answers: Bool?
 
         package init(
             name: String, isHome: Bool, isHealthy: Bool, buckets: Int, detail: String? = nil, latitude: Double? = nil,
@@ -136,13 +140,17 @@ package struct StatusReport: Sendable, Codable, Hashable {
         self.operations = operations
     }
 
-    /// Every region's store answers and can take writes. Replication that is behind is work, not illness.
+    /// Every region's store answers and can take writes, those of other processes too. Replication that is behind is work,
+    /// not illness.
     package var isHealthy: Bool { !regions.isEmpty && regions.allSatisfy(\.isHealthy) }
 
     /// What a person should look at, in plain sentences.
     package var attention: [String] {
-        var out = regions.filter { !$0.isHealthy }.map {
-            "Region \($0.name) is not healthy: \($0.detail ?? "unknown")."
+        var out = regions.filter { !$0.isHealthy }.map { region in
+            let reason = region.detail ?? "unknown"
+            return region.answers == false
+                ? "The process of region \(region.name) does not answer: \(reason)."
+                : "Region \(region.name) is not healthy: \(reason)."
         }
         for region in unservedRegions ?? [] {
             out.append("Region \(region) has data here but is not configured: its buckets are not served.")
@@ -160,4 +168,8 @@ package struct StatusReport: Sendable, Codable, Hashable {
 package protocol StatusSource: Sendable {
     /// The state now. Must not fail: what cannot be read is said in the report.
     func statusReport() async -> StatusReport
+
+    /// Whether this process is well: the regions that it has itself. Asks nobody else, so that the loss of one process
+    /// does not make the others look ill to who watches over them.
+    func isHealthy() async -> Bool
 }

@@ -27,7 +27,14 @@ package struct OperationDispatch: Sendable {
             return try await buckets.createBucket(label: label, hostRegion: region, request)
         default: break
         }
-        let target = try router.route(request, to: endpoint)
+        let target: BucketRequest
+        do { target = try router.route(request, to: endpoint) } catch let error as S3Error {
+            // The caller may delete this bucket: that was asked before the region was.
+            guard error.code == .noSuchBucket, case .bucket(let label, nil, _) = endpoint,
+                call.operation == .deleteBucket, try await buckets.finishDeletion(of: label)
+            else { throw error }
+            return S3Response(status: 204)
+        }
         trace.region = target.region
         trace.bucket = target.bucket.name.rawValue
         trace.accessPoint = target.accessPoint?.accessPoint.alias.rawValue
@@ -43,14 +50,16 @@ package struct OperationDispatch: Sendable {
 
     private func performOnObject(_ target: BucketRequest) async throws -> S3Response? {
         switch target.request.operation {
-        case .getObject: try objects.getObject(target)
-        case .headObject: try objects.headObject(target)
+        case .getObject:
+            if let answer = try objects.getObject(target) { answer } else { try await objects.getPromised(target) }
+        case .headObject:
+            if let answer = try objects.headObject(target) { answer } else { try await objects.headPromised(target) }
         case .putObject: try await objects.putObject(target)
         case .copyObject: try await objects.copyObject(target)
         case .deleteObject: try await objects.deleteObject(target)
         case .deleteObjects: try await objects.deleteObjects(target)
         case .getObjectAttributes: try objects.getObjectAttributes(target)
-        case .getObjectTagging: try objects.getObjectTagging(target)
+        case .getObjectTagging: try await objects.getObjectTagging(target)
         case .putObjectTagging: try await objects.putObjectTagging(target)
         case .deleteObjectTagging: try await objects.deleteObjectTagging(target)
         case .getObjectAcl: try objects.getObjectAcl(target)

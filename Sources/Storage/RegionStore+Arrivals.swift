@@ -1,5 +1,5 @@
 import NIOCore
-import S3Model
+package import S3Model
 
 // A large replica arrives in parts. Each part that is durable is noted, so that after a broken connection or the end of
 // either process the transfer goes on behind the last of them. The parts are blobs, and become the version's blobs.
@@ -15,6 +15,16 @@ extension RegionStore {
     static let arrivalLimit = 256
 
     func arrivesInParts(_ object: ObjectContent) -> Bool { object.size > partSize }
+
+    /// How many bytes of a version that is not here yet have arrived: where a resumed delivery goes on. 0 for what does not
+    /// arrive in parts. Throws `NoSuchBucket`.
+    package func arrivedBytes(of version: ObjectVersion, bucket: BucketName) throws -> Int64 {
+        guard let object = version.object, arrivesInParts(object) else { return 0 }
+        let known = try self.bucket(bucket)
+        return try metadata.read { reader in
+            try reader.arrivedParts(bucket: known.id, stamp: version.stamp).reduce(0) { $0 + $1.size }
+        }
+    }
 
     /// Receives the part of a version's bytes that is not here yet, and checks all of them.
     func receiveInParts(

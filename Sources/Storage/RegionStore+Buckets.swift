@@ -30,6 +30,8 @@ extension RegionStore {
         return bucket
     }
 
+    package func hasBucket(_ name: BucketName) -> Bool { snapshot.withLock { $0.byName[name] != nil } }
+
     /// In name order.
     package func listBuckets() -> [Bucket] {
         snapshot.withLock { Array($0.byName.values) }

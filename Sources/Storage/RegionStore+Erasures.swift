@@ -35,10 +35,10 @@ extension RegionStore {
     /// the least ``oldestReplicationWork()`` of all regions, and is asked only when there is something to forget. Work is
     /// known by the version's own stamp, so neither clocks that step nor work that is retried years later matter. Returns
     /// how many were forgotten.
-    package func forgetErasures(oldestWork: () throws -> VersionStamp?) async throws -> Int {
+    package func forgetErasures(oldestWork: () async throws -> VersionStamp?) async throws -> Int {
         let time = Timestamp(milliseconds: now.milliseconds - Self.erasureMilliseconds)
         guard try metadata.read({ try $0.hasErasures(until: time) }) else { return 0 }
-        let oldest = try oldestWork()
+        let oldest = try await oldestWork()
         var forgotten = 0
         while true {
             let count = try await metadata.write {

@@ -2,6 +2,7 @@ import AccessPoints
 import Cluster
 import Console
 import Environment
+import Gateway
 import Replication
 import S3Model
 import Storage
@@ -9,22 +10,25 @@ import Synchronization
 import Telemetry
 
 /// The state of the installation for the status page, and the gauges that are read from it.
-final class InstallationStatus: StatusSource {
+final class InstallationStatus: StatusSource, RegionStatusSource {
     private let installation: Installation
     private let configuration: ServerConfiguration
     private let folder: DataFolder
     private let requests: RequestMetrics
+    private let others: PeerStatus
     private let started: UInt64
     private let listeners = Mutex<[String]>([])
 
+    /// - Parameter peers: the processes that have the regions that this one has not.
     init(
         installation: Installation, configuration: ServerConfiguration, folder: DataFolder, requests: RequestMetrics,
-        metrics: Metrics
+        metrics: Metrics, peers: [RegionName: any PeerCalling] = [:]
     ) {
         self.installation = installation
         self.configuration = configuration
         self.folder = folder
         self.requests = requests
+        others = PeerStatus(peers: peers, time: installation.time)
         started = installation.time.monotonicNanoseconds()
         ReplicationGauges.register(installation, in: metrics)
     }
@@ -33,25 +37,60 @@ final class InstallationStatus: StatusSource {
 
     func statusReport() async -> StatusReport {
         let uptime = (installation.time.monotonicNanoseconds() - started) / 1_000_000
-        let now = Timestamp(milliseconds: installation.time.wallMilliseconds())
+        let regions = await reports()
         var report = StatusReport(
             server: Version.text, uptimeMilliseconds: Int64(uptime), listeners: listeners.withLock { $0 },
-            regions: configuration.regions.map(region), accessPoints: accessPoints(),
-            replication: configuration.regions.flatMap { replication(from: $0.name, at: now) },
-            operations: operations())
+            regions: regions.map(\.region), accessPoints: accessPoints(),
+            replication: regions.flatMap(\.replication), operations: operations())
         if !installation.unservedRegions.isEmpty { report.unservedRegions = installation.unservedRegions }
         return report
     }
 
-    private func region(_ region: ServerConfiguration.Region) -> StatusReport.Region {
+    func isHealthy() async -> Bool {
+        configuration.regions.allSatisfy { own($0)?.region.isHealthy ?? true }
+    }
+
+    func regionStatus(_ name: RegionName) async -> RegionStatusReport? {
+        configuration.regions.first { $0.name == name }.flatMap(own)
+    }
+
+    /// One of each configured region, in the configuration's order. Other processes are asked at the same time.
+    private func reports() async -> [RegionStatusReport] {
+        await withTaskGroup(of: (Int, RegionStatusReport).self) { group in
+            for (index, region) in configuration.regions.enumerated() {
+                group.addTask { (index, await self.report(of: region)) }
+            }
+            var reports: [Int: RegionStatusReport] = [:]
+            for await (index, report) in group { reports[index] = report }
+            return configuration.regions.indices.compactMap { reports[$0] }
+        }
+    }
+
+    private func report(of region: ServerConfiguration.Region) async -> RegionStatusReport {
+        if let report = own(region) { return report }
+        guard var report = await others.report(of: region.name) else {
+            var missing = described(region)
+            missing.detail = "not open"
+            return RegionStatusReport(region: missing, replication: [])
+        }
+        let known = described(region)
+        report.region.isHome = known.isHome
+        report.region.latitude = known.latitude
+        report.region.longitude = known.longitude
+        return report
+    }
+
+    private func described(_ region: ServerConfiguration.Region) -> StatusReport.Region {
         let place = installation.places.coordinate(of: region.name)
-        var report = StatusReport.Region(
+        return StatusReport.Region(
             name: region.name.rawValue, isHome: region.name == configuration.homeRegion, isHealthy: false, buckets: 0,
             latitude: place?.latitude, longitude: place?.longitude)
-        guard let store = installation.stores[region.name] else {
-            report.detail = "not open"
-            return report
-        }
+    }
+
+    /// `nil` for a region that this process has not.
+    private func own(_ region: ServerConfiguration.Region) -> RegionStatusReport? {
+        guard let store = installation.stores[region.name] else { return nil }
+        var report = described(region)
         report.buckets = store.listBuckets().count
         do {
             _ = try store.outboxSummaries()
@@ -60,7 +99,8 @@ final class InstallationStatus: StatusSource {
         } catch {
             report.detail = "\(error)"
         }
-        return report
+        let now = Timestamp(milliseconds: installation.time.wallMilliseconds())
+        return RegionStatusReport(region: report, replication: replication(from: region.name, at: now))
     }
 
     private func accessPoints() -> [StatusReport.AccessPoint] {

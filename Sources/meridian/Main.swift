@@ -11,7 +11,8 @@ import ArgumentParser
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Edge.self, Env.self, Status.self, Verify.self, ReplicationCommand.self, Resync.self,
+            Serve.self, RegionCommand.self, Edge.self, Env.self, Status.self, Verify.self, ReplicationCommand.self,
+            Resync.self,
             AccessPointCommand.self,
             VersionCommand.self,
         ])

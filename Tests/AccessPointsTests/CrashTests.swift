@@ -91,7 +91,7 @@ import Testing
         try await world.makeBuckets()
         let edge = world.edge()
         let point = try await world.createReady(edge)
-        try await edge.buckets.release(point.regions[1].bucket)
+        try await edge.buckets.release(point.regions[1].bucket, of: point.regions[1].region) { false }
         try await edge.table.refresh()
         #expect(edge.table.entry(alias: point.alias)?.members.count == 3, "the member stays (spec/mrap.md §1)")
     }

@@ -42,8 +42,10 @@ import Testing
             await code { try await directory.claim(name: name, region: west, owner: me) } == .bucketAlreadyOwnedByYou)
         #expect(
             await code { try await directory.claim(name: name, region: west, owner: other) } == .bucketAlreadyExists)
-        try await directory.release(name)
-        try await directory.release(name)
+        #expect(try await !directory.release(name, of: east) { true }, "the region still has it")
+        #expect(try await !directory.release(name, of: west) { false }, "the name is another region's")
+        #expect(try await directory.release(name, of: east) { false })
+        #expect(try await !directory.release(name, of: east) { false })
         #expect(directory.location(of: name) == nil)
         try await directory.claim(name: name, region: west, owner: other)
     }

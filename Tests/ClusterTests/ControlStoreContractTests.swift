@@ -4,20 +4,34 @@ import Testing
 
 /// What every control store has to do, on each of those of this target.
 @Suite struct ControlStoreContractTests {
-    enum Kind: String, CaseIterable, Sendable { case inMemory, embedded }
+    enum Kind: String, CaseIterable, Sendable { case inMemory, embedded, remote }
 
     private func withStore(_ kind: Kind, _ body: (any ControlStore) async throws -> Void) async throws {
         try await withScratchFolder { folder in
             let store: any ControlStore =
                 switch kind {
-                case .inMemory: InMemoryControlStore()
+                case .inMemory, .remote: InMemoryControlStore()
                 case .embedded: try await EmbeddedControlStore.open(path: folder + "/control.sqlite")
                 }
-            do { try await body(store) } catch {
+            do {
+                if kind == .remote { try await withRemote(of: store, body) } else { try await body(store) }
+            } catch {
                 try await store.close()
                 throw error
             }
             try await store.close()
+        }
+    }
+
+    private func withRemote(of store: any ControlStore, _ body: (any ControlStore) async throws -> Void) async throws {
+        let time = ControlFeedTests.StandingTime()
+        let remote = RemoteControlStore(
+            transport: DirectTransport(answers: ControlAnswers(store: store, time: time)), time: time)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { await remote.run() }
+            try await body(remote)
+            try await remote.close()
         }
     }
 

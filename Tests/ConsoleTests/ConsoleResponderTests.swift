@@ -9,6 +9,7 @@ import Testing
 private struct FixedSource: StatusSource {
     var report: StatusReport
     func statusReport() async -> StatusReport { report }
+    func isHealthy() async -> Bool { report.isHealthy }
 }
 
 private final class NoBody: RequestBody {

@@ -71,10 +71,28 @@ import Testing
         for index in 0..<100 { model.add(key: "k\(index)", bytes: 1) }
         try model.run(for: 60_000)
         #expect(model.rows.count == 100)
-        // A minute of an unreachable peer: a burst at first, then probes at most every second (half of the longest pause).
-        #expect(model.sends < 120)
+        // A minute of an unreachable peer: a burst at first, then probes at most four a second (half of the longest pause).
+        #expect(model.sends < 240 + 2 * LinkLimits().smallInFlight)
         model.fixedOutcome = .delivered
         try model.run(for: 10_000)
+        #expect(model.rows.isEmpty)
+    }
+
+    /// However long the peer was away, and whether or not this side was started anew meanwhile, everything that it missed
+    /// is there soon after it is back.
+    @Test(arguments: [1, 5, 200], [false, true])
+    func whatWasMissedGoesAtOnceWhenThePeerIsBack(count: Int, isStartedAnew: Bool) throws {
+        var model = OutboxModel(seed: UInt64(count))
+        model.fixedOutcome = .unavailable(reason: "down")
+        for index in 0..<count { model.add(key: "k\(index)", bytes: 1) }
+        try model.run(for: 600_000)
+        #expect(model.rows.count == count)
+        if isStartedAnew {
+            model.restart()
+            try model.run(for: 1_000)
+        }
+        model.fixedOutcome = .delivered
+        try model.run(for: 1_500)
         #expect(model.rows.isEmpty)
     }
 

@@ -114,7 +114,7 @@ struct OutboxModel {
     }
 
     /// The process ends: only the rows stay.
-    private mutating func restart() {
+    mutating func restart() {
         machine = LinkMachine(random: random)
         sending = []
         recording = []

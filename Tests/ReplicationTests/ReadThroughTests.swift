@@ -54,12 +54,12 @@ import Testing
         #expect(!ReadThrough.mayPromise(key, nil, to: here))
         let work = [(version: Fixtures.version("a/1", status: .pending), rule: "r")]
         let found = try #require(
-            ReadThrough.candidate(work, configuration(rule), in: there, destinationOwner: Fixtures.owner))
-        #expect(found.version.replication == .replica)
-        #expect(found.version.object?.metadata.storageClass == "STANDARD_IA")
-        #expect(ReadThrough.candidate(work, nil, in: there, destinationOwner: Fixtures.owner) == nil)
+            ReadThrough.candidates(work, configuration(rule), destinationOwner: Fixtures.owner).first)
+        #expect(found.replication == .replica)
+        #expect(found.object?.metadata.storageClass == "STANDARD_IA")
+        #expect(ReadThrough.candidates(work, nil, destinationOwner: Fixtures.owner).isEmpty)
         rule.isEnabled = false
         #expect(!ReadThrough.mayPromise(key, configuration(rule), to: here))
-        #expect(ReadThrough.candidate(work, configuration(rule), in: there, destinationOwner: Fixtures.owner) == nil)
+        #expect(ReadThrough.candidates(work, configuration(rule), destinationOwner: Fixtures.owner).isEmpty)
     }
 }

@@ -20,7 +20,7 @@ import Testing
         let configuration = try parse(
             """
             {"version": 1, "account": "210987654321", "canonicalID": "abc", "displayName": "ops",
-             "regions": ["eu-west-1", {"name": "lab-1", "latitude": 47.4, "longitude": 8}],
+             "regions": ["eu-west-1", {"name": "lab-1", "latitude": 47.4, "longitude": 8, "server": "10.0.0.7:9001"}],
              "homeRegion": "lab-1", "listen": ["0.0.0.0:80", "[::]:81"], "domains": ["S3.Example.com"],
              "users": [{"accessKeyID": "AKIAALICE", "secretAccessKey": "wonderland", "name": "alice"},
                        {"accessKeyID": "AKIABOB", "secretAccessKey": "builder123", "account": "000000000001"}],
@@ -29,6 +29,7 @@ import Testing
             """)
         #expect(configuration.homeRegion.rawValue == "lab-1")
         #expect(configuration.regions[1].coordinates?.longitude == 8)
+        #expect(configuration.regions.map { $0.server?.description } == [nil, "10.0.0.7:9001"])
         #expect(configuration.listen.map(\.description) == ["0.0.0.0:80", "[::]:81"])
         #expect(!configuration.listensByDefault)
         #expect(configuration.domains == ["s3.example.com"])
@@ -51,6 +52,13 @@ import Testing
         (#"{"version": 1, "regions": [{"name": "a", "latitude": 1}]}"#, "both latitude and longitude"),
         (#"{"version": 1, "regions": [{"name": "a", "latitude": 91, "longitude": 0}]}"#, "regions[0].latitude"),
         (#"{"version": 1, "regions": [{"nmae": "a"}]}"#, "Unknown key regions[0].nmae"),
+        (#"{"version": 1, "regions": [{"name": "a", "server": 1}]}"#, "regions[0].server must be a string"),
+        (#"{"version": 1, "regions": [{"name": "a", "server": "h"}]}"#, "regions[0].server: \"h\" is no address"),
+        (#"{"version": 1, "regions": [{"name": "a", "server": "0.0.0.0:1"}]}"#, "cannot reach 0.0.0.0:1"),
+        (
+            #"{"version": 1, "regions": [{"name": "a", "server": "h:1"}, {"name": "b", "server": "h:1"}]}"#,
+            "regions[1].server: a listens there already"
+        ),
         (#"{"version": 1, "homeRegion": "mars"}"#, #"homeRegion "mars" is none of the regions"#),
         (#"{"version": 1, "account": "12"}"#, "account must be twelve digits"),
         (#"{"version": 1, "account": 123456789012}"#, "account must be a string, not a number"),

@@ -1,4 +1,5 @@
 import AccessPoints
+import Cluster
 import Environment
 import Gateway
 import Replication
@@ -30,7 +31,8 @@ extension ReplicationAdmin {
     /// Makes a job that counts and then waits for `resync/confirm`. The parameter `bucket` is the source; `to` one
     /// destination; `access-point` stands for all members but the source.
     func startResync(_ query: QueryItems) async throws -> ResyncReport {
-        let (store, bucket) = try location(try required("bucket", query))
+        let location = try location(try required("bucket", query))
+        let bucket = try await bucket(at: location)
         let destinations = try resyncDestinations(query, from: bucket)
         var request = CreateJobRequest(
             report: BatchJobReport(),
@@ -41,7 +43,7 @@ extension ReplicationAdmin {
         request.description = "meridian resync"
         request.confirmationRequired = true
         let job = try await jobs.create(request, account: bucket.owner.account, destinations: destinations)
-        return report(job, store.region)
+        return report(job, location.region)
     }
 
     private func resyncDestinations(_ query: QueryItems, from bucket: Bucket) throws -> [BucketName]? {
@@ -51,7 +53,7 @@ extension ReplicationAdmin {
         switch (query["to"].flatMap { $0.isEmpty ? nil : $0 }, query["access-point"].flatMap { $0.isEmpty ? nil : $0 })
         {
         case (nil, nil): return nil
-        case (let text?, nil): wanted = [try location(text).bucket.name]
+        case (let text?, nil): wanted = [try self.location(text).name]
         case (nil, let name?):
             wanted = try accessPoint(name).members.map(\.bucket).filter { $0 != bucket.name }
         case (_?, let name?):
@@ -67,16 +69,16 @@ extension ReplicationAdmin {
     }
 
     func resync(_ query: QueryItems) async throws -> ResyncReport {
-        let (store, bucket) = try location(try required("bucket", query))
+        let location = try location(try required("bucket", query))
         return report(
-            try await jobs.job(try required("job", query), account: bucket.owner.account), store.region)
+            try await jobs.job(try required("job", query), account: location.owner.account), location.region)
     }
 
     func decideResync(_ query: QueryItems, _ status: String) async throws -> ResyncReport {
-        let (store, bucket) = try location(try required("bucket", query))
+        let location = try location(try required("bucket", query))
         let job = try await jobs.setStatus(
-            try required("job", query), account: bucket.owner.account, to: status, reason: nil)
-        return report(job, store.region)
+            try required("job", query), account: location.owner.account, to: status, reason: nil)
+        return report(job, location.region)
     }
 
     private func report(_ job: BatchJob, _ region: RegionName) -> ResyncReport {

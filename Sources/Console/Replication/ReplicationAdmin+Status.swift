@@ -1,93 +1,56 @@
 import AccessPoints
 import Cluster
-import Environment
 import Gateway
-import Replication
 import S3Model
 import Storage
 
 extension ReplicationAdmin {
-    func status() throws -> ReplicationReport {
+    func status() async -> ReplicationReport {
+        let answers = await askAll(ReplicationReport.self, "GET", "replication/status")
         var report = ReplicationReport(rules: [], links: [])
-        for service in services.sorted(by: { $0.region < $1.region }) {
-            guard let store = stores[service.region] else { continue }
-            var rules = try rules(of: store, service)
-            let links = links(of: service, rules)
-            // Rules share their link, and only the link knows of what is under way.
-            for index in rules.indices where rules[index].pendingVersions > 0 {
-                rules[index].etaSeconds = links.first { $0.to == rules[index].destinationRegion }?.etaSeconds
-            }
-            report.rules += rules
-            report.links += links
+        for answer in answers.reports {
+            report.rules += answer.report.rules
+            report.links += answer.report.links
         }
+        report.unreachable = answers.unreachable
         return report
     }
 
-    private var monotonic: UInt64 { time.monotonicNanoseconds() / 1_000_000 }
-
-    private func rules(of store: RegionStore, _ service: ReplicationService) throws -> [ReplicationReport.Rule] {
-        let now = Timestamp(milliseconds: time.wallMilliseconds())
-        let buckets = store.listBuckets()
-        let rows = try ReplicationStatusReport(region: store, at: now).rows
-        let failures = try store.failureSummaries()
-        let readings = service.counters.ruleSnapshot()
-        let monotonic = monotonic
-        return rows.map { row in
-            let bucket = buckets.first { $0.name == row.source }
-            let failed = failures.first {
-                $0.bucket == bucket?.id && $0.destination == row.destination && $0.ruleID == row.ruleID
-            }
-            let reading = readings[.init(source: row.source, destination: row.destination, id: row.ruleID)]
-            let rate = (reading?.meter ?? RateMeter()).rate(at: monotonic)
-            return ReplicationReport.Rule(
-                sourceRegion: store.region.rawValue, sourceBucket: row.source.rawValue,
-                destinationRegion: directory.location(of: row.destination)?.region.rawValue,
-                destination: row.destination.rawValue, rule: row.ruleID,
-                isEnabled: bucket?.replication?.rule(id: row.ruleID)?.isEnabled,
-                pendingVersions: row.pendingVersions, pendingBytes: row.pendingBytes,
-                oldestAgeMilliseconds: row.oldestAgeMilliseconds, retrying: row.retrying,
-                failedVersions: failed?.versions ?? 0, failedBytes: failed?.bytes ?? 0,
-                versionsPerSecond: rate.versionsPerSecond, bytesPerSecond: rate.bytesPerSecond,
-                etaSeconds: row.pendingVersions == 0 ? 0 : nil,
-                missedThreshold: reading?.missedThreshold ?? 0,
-                replicatedAfterThreshold: reading?.replicatedAfterThreshold ?? 0)
-        }
+    func failures(_ query: QueryItems) async throws -> FailureReport {
+        let location = try location(try required("bucket", query))
+        return try await ask(
+            FailureReport.self, location.region, "GET", "replication/failures",
+            ["bucket": location.name.rawValue, "after": query["after"] ?? "0"])
     }
 
-    /// The time that the bytes need, or without bytes the versions; `nil` when nothing moves, 0 when nothing waits.
-    static func eta(_ versions: Int64, _ bytes: Int64, _ rate: RateMeter.Rate) -> Double? {
-        if versions == 0 { return 0 }
-        if bytes > 0, rate.bytesPerSecond > 0 { return Double(bytes) / rate.bytesPerSecond }
-        return rate.versionsPerSecond > 0 ? Double(versions) / rate.versionsPerSecond : nil
+    func retry(_ query: QueryItems) async throws -> RetryReport {
+        if let location = try namedBucket(query) {
+            return try await ask(
+                RetryReport.self, location.region, "POST", "replication/retry", ["bucket": location.name.rawValue])
+        }
+        let answers = await askAll(RetryReport.self, "POST", "replication/retry")
+        var report = RetryReport(buckets: answers.reports.flatMap(\.report.buckets))
+        report.unreachable = answers.unreachable
+        return report
     }
 
-    private func links(of service: ReplicationService, _ rules: [ReplicationReport.Rule]) -> [ReplicationReport.Link] {
-        let conditions = service.conditions()
-        let readings = service.counters.snapshot()
-        let limits = service.bandwidthLimits
-        var peers = Set(conditions.keys).union(readings.keys)
-        peers.formUnion(limits.keys.map(Optional.some))
-        peers.formUnion(rules.map { $0.destinationRegion.flatMap { RegionName($0) } })
-        let now = monotonic
-        return peers.sorted { ($0?.rawValue ?? "~") < ($1?.rawValue ?? "~") }.map { peer in
-            let condition = conditions[peer] ?? LinkCondition()
-            let reading = readings[peer] ?? ReplicationCounters.Reading()
-            let own = rules.filter { $0.destinationRegion == peer?.rawValue }
-            var rate = reading.meter.rate(at: now)
-            if let peer { rate.bytesPerSecond = service.flow(to: peer) }
-            let versions = own.reduce(0) { $0 + $1.pendingVersions }
-            let bytes = own.reduce(0) { $0 + $1.pendingBytes }
-            return ReplicationReport.Link(
-                from: service.region.rawValue, to: peer?.rawValue, isPaused: condition.isPaused,
-                inFlight: condition.inFlight, lastFailure: condition.lastFailure,
-                limitBytesPerSecond: peer.flatMap { limits[$0] }, pendingVersions: versions, pendingBytes: bytes,
-                oldestAgeMilliseconds: own.map(\.oldestAgeMilliseconds).max() ?? 0,
-                failedVersions: own.reduce(0) { $0 + $1.failedVersions }, versionsPerSecond: rate.versionsPerSecond,
-                bytesPerSecond: rate.bytesPerSecond, etaSeconds: Self.eta(versions, bytes, rate),
-                replicated: reading.replicated, retries: reading.retries,
-                lagP50Milliseconds: reading.lagMilliseconds(quantile: 0.5),
-                lagP99Milliseconds: reading.lagMilliseconds(quantile: 0.99))
+    func conflicts(_ query: QueryItems) async throws -> ConflictReport {
+        if let location = try namedBucket(query) {
+            return try await ask(
+                ConflictReport.self, location.region, "GET", "replication/conflicts",
+                ["bucket": location.name.rawValue])
         }
+        let answers = await askAll(ConflictReport.self, "GET", "replication/conflicts")
+        var report = ConflictReport(
+            conflicts: answers.reports.flatMap(\.report.conflicts),
+            isTruncated: answers.reports.contains { $0.report.isTruncated })
+        report.unreachable = answers.unreachable
+        return report
+    }
+
+    private func namedBucket(_ query: QueryItems) throws(S3Error) -> BucketLocation? {
+        guard let name = query["bucket"], !name.isEmpty else { return nil }
+        return try location(name)
     }
 }
 
@@ -95,7 +58,7 @@ extension ReplicationAdmin {
 
 extension ReplicationAdmin {
     /// The parameter `object` is BUCKET/KEY, or an access point's name or alias and a key.
-    func object(_ query: QueryItems) throws -> ObjectReport {
+    func object(_ query: QueryItems) async throws -> ObjectReport {
         let text = try required("object", query)
         guard let slash = text.firstIndex(of: "/"), let key = ObjectKey(String(text[text.index(after: slash)...])),
             !key.rawValue.isEmpty
@@ -103,56 +66,58 @@ extension ReplicationAdmin {
             throw S3Error.argument(
                 "An object is named as BUCKET/KEY or ACCESS-POINT/KEY.", name: "object", value: text)
         }
-        let regions = try related(String(text[..<slash])).map { region($0.store, $0.bucket, key) }
+        let (locations, unreachable) = try await related(String(text[..<slash]))
+        let regions = await inParallel(locations) { location in
+            do {
+                return try await ask(
+                    ObjectReport.Region.self, location.region, "GET", "replication/object",
+                    ["bucket": location.name.rawValue, "key": key.rawValue])
+            } catch {
+                return ObjectReport.Region(
+                    region: location.region.rawValue, bucket: location.name.rawValue, versions: [],
+                    trouble: Self.reason(error))
+            }
+        }
         let histories = Set(regions.map { $0.versions.map { "\($0.versionID) \($0.isCurrent) \($0.etag ?? "")" } })
         let isQuiet = regions.allSatisfy { $0.trouble == nil && $0.versions.allSatisfy(\.work.isEmpty) }
-        return ObjectReport(key: key.rawValue, regions: regions, isSame: histories.count == 1 && isQuiet)
+        return ObjectReport(
+            key: key.rawValue, regions: regions, isSame: histories.count == 1 && isQuiet && unreachable == nil,
+            unreachable: unreachable)
     }
 
-    /// The members of an access point, or a bucket with all that it replicates to and from.
-    private func related(_ name: String) throws -> [(store: RegionStore, bucket: Bucket)] {
+    /// The members of an access point, or a bucket with all that it replicates to and from; and the regions that could
+    /// not be asked whether they have such.
+    private func related(_ name: String) async throws -> (locations: [BucketLocation], [UnreachableRegion]?) {
         if let entry = try? accessPoint(name) {
-            return entry.members.compactMap { try? location($0.bucket.rawValue) }
+            return (entry.members.compactMap { directory.location(of: $0.bucket) }, nil)
         }
         let start = try location(name)
-        return [start] + (try neighbours(of: start.bucket))
+        let neighbours = await neighbours(of: start)
+        return ([start] + neighbours.locations, neighbours.unreachable)
     }
 
-    /// The buckets that a bucket replicates to and from.
-    func neighbours(of start: Bucket) throws -> [(store: RegionStore, bucket: Bucket)] {
-        try buckets(try QueryItems(parsing: "")).filter { other in
-            let leadsHere = other.bucket.replication?.rules.contains { $0.destination.bucket == start.name }
-            let leadsThere = start.replication?.rules.contains { $0.destination.bucket == other.bucket.name }
-            return other.bucket.name != start.name && (leadsHere == true || leadsThere == true)
-        }
-    }
-
-    private func region(_ store: RegionStore, _ bucket: Bucket, _ key: ObjectKey) -> ObjectReport.Region {
-        var report = ObjectReport.Region(region: store.region.rawValue, bucket: bucket.name.rawValue, versions: [])
-        do {
-            let work = try store.replicationWork(on: key, bucket: bucket.name)
-            let versions = try store.versions(of: key, bucket: bucket.name, limit: Self.versionsShown)
-            report.versions = versions.map { version in
-                self.version(version, work.filter { $0.entry.stamp == version.stamp })
+    /// The buckets that a bucket replicates to and from, in the order of regions and names.
+    func neighbours(
+        of start: BucketLocation
+    ) async -> (locations: [BucketLocation], unreachable: [UnreachableRegion]?) {
+        let all = await askAll([Bucket].self, "GET", "buckets") { try $0.decode(BucketsReport.self).decoded() }
+        let own = all.reports.flatMap(\.report).first { $0.name == start.name }
+        var found: [BucketLocation] = []
+        for (region, buckets) in all.reports {
+            for bucket in buckets where bucket.name != start.name {
+                let leadsHere = bucket.replication?.rules.contains { $0.destination.bucket == start.name }
+                let leadsThere = own?.replication?.rules.contains { $0.destination.bucket == bucket.name }
+                guard leadsHere == true || leadsThere == true else { continue }
+                found.append(BucketLocation(name: bucket.name, region: region, owner: bucket.owner))
             }
-        } catch {
-            report.trouble = "\(error)"
         }
-        return report
-    }
-
-    private func version(
-        _ version: ObjectVersion, _ work: [(entry: OutboxEntry, isFailed: Bool)]
-    ) -> ObjectReport.Version {
-        ObjectReport.Version(
-            versionID: version.versionID.description, origin: origin(of: version.stamp), isCurrent: version.isCurrent,
-            isDeleteMarker: version.isDeleteMarker, size: version.object?.size ?? 0, etag: version.object?.etag.quoted,
-            modified: version.modified.milliseconds, status: version.replication.headerValue,
-            storageClass: version.object?.metadata.storageClass, tags: version.object?.tags.count ?? 0,
-            work: work.map {
-                ObjectReport.Work(
-                    destination: $0.entry.destination.rawValue, rule: $0.entry.ruleID, isFailed: $0.isFailed,
-                    attempts: $0.entry.attempts, reason: $0.entry.lastError)
-            })
+        // Destinations in regions that do not answer.
+        for rule in own?.replication?.rules ?? [] {
+            guard let location = directory.location(of: rule.destination.bucket), location.name != start.name,
+                !found.contains(where: { $0.name == location.name })
+            else { continue }
+            found.append(location)
+        }
+        return (found, all.unreachable)
     }
 }

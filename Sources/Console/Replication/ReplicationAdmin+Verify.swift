@@ -1,4 +1,5 @@
 import AccessPoints
+import Cluster
 import Gateway
 import Replication
 import S3Model
@@ -8,17 +9,18 @@ extension ReplicationAdmin {
     /// The parameters name an access point (`name`) or buckets (`buckets`, separated by commas); of one bucket the others
     /// are those that it replicates to and from.
     func verify(_ query: QueryItems, repairs: Bool) async throws -> VerifyReport {
-        let members = try verified(query)
+        let members = try await compared(query)
         guard members.count > 1 else {
             throw S3Error(.invalidRequest, "There is nothing to compare with: name two buckets or more.")
         }
-        let verifier = BucketVerifier(members.map { .init(store: $0.store, bucket: $0.bucket.name) })
+        let verifier = BucketVerifier(
+            try members.map { .init(store: try verifiedRegion($0.region), bucket: $0.bucket.name) })
         let page = try await verifier.page(after: try cursor(query["after"]), repairs: repairs)
         let names = Set(members.map(\.bucket.name))
         return VerifyReport(
             members: zip(members, page.roots).map { member, root in
                 VerifyReport.Member(
-                    bucket: member.bucket.name.rawValue, region: member.store.region.rawValue,
+                    bucket: member.bucket.name.rawValue, region: member.region.rawValue,
                     versions: root.versions, digest: root.digest.hex)
             },
             isEqual: page.comparison.isEqual, differingSlots: page.comparison.differingSlots.count,
@@ -31,15 +33,26 @@ extension ReplicationAdmin {
             })
     }
 
-    private func verified(_ query: QueryItems) throws -> [(store: RegionStore, bucket: Bucket)] {
+    /// Throws `ServiceUnavailable` when a region does not answer: without it nothing is proved.
+    private func compared(_ query: QueryItems) async throws -> [(region: RegionName, bucket: Bucket)] {
         if let name = query["name"], !name.isEmpty {
-            return try accessPoint(name).members.map { try location($0.bucket.rawValue) }
+            return try await located(try accessPoint(name)).map { ($0.location.region, $0.bucket) }
         }
         var seen: Set<BucketName> = []
-        let named = try required("buckets", query).split(separator: ",").map { try location(String($0)) }
-            .filter { seen.insert($0.bucket.name).inserted }
-        guard named.count == 1, let only = named.first else { return named }
-        return [only] + (try neighbours(of: only.bucket))
+        var named = try required("buckets", query).split(separator: ",").map { try location(String($0)) }
+            .filter { seen.insert($0.name).inserted }
+        if named.count == 1, let only = named.first {
+            let neighbours = await neighbours(of: only)
+            if let missing = neighbours.unreachable?.first {
+                throw S3Error(
+                    .serviceUnavailable,
+                    "Region \(missing.region) cannot be asked which buckets belong to \(only.name): \(missing.reason)")
+            }
+            named += neighbours.locations
+        }
+        var members: [(region: RegionName, bucket: Bucket)] = []
+        for location in named { members.append((location.region, try await bucket(at: location))) }
+        return members
     }
 
     /// A stamp in 32 hexadecimal digits, then the key, also in hexadecimal digits.

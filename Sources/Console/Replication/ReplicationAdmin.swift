@@ -17,8 +17,12 @@ package struct ReplicationAdmin: AdminResponding {
     /// Versions of one key shown per region.
     package static let versionsShown = 20
 
-    let stores: [RegionName: RegionStore]
-    let services: [ReplicationService]
+    /// The regions of this process.
+    package let regions: [RegionName: RegionAdmin]
+    /// The processes that have the other regions.
+    let peers: [RegionName: any PeerCalling]
+    /// All regions, for comparing buckets.
+    let verified: [RegionName: any VerifiedRegion]
     let directory: BucketDirectory
     let table: RoutingTable
     let registry: AccessPointRegistry
@@ -26,13 +30,25 @@ package struct ReplicationAdmin: AdminResponding {
     let jobs: BatchJobRegistry
     let time: any TimeSource
 
+    /// - Parameters:
+    ///   - stores: the regions of this process, and `services` what sends from them.
+    ///   - peers: the processes that have the other regions.
     package init(
-        stores: [RegionName: RegionStore], services: [ReplicationService], directory: BucketDirectory,
+        stores: [RegionName: RegionStore], services: [ReplicationService],
+        peers: [RegionName: any PeerCalling] = [:], directory: BucketDirectory,
         table: RoutingTable, registry: AccessPointRegistry, limits: BandwidthLimits, jobs: BatchJobRegistry,
         time: any TimeSource
     ) {
-        self.stores = stores
-        self.services = services
+        let names = Set(stores.keys).union(peers.keys).sorted()
+        regions = stores.mapValues { store in
+            RegionAdmin(
+                store: store, service: services.first { $0.region == store.region },
+                locate: { directory.location(of: $0) }, names: names, time: time)
+        }
+        self.peers = peers.filter { stores[$0.key] == nil }
+        var verified = stores.mapValues { $0 as any VerifiedRegion }
+        for (name, peer) in self.peers { verified[name] = RemoteRegion(name, at: peer, time: time) }
+        self.verified = verified
         self.directory = directory
         self.table = table
         self.registry = registry
@@ -43,13 +59,13 @@ package struct ReplicationAdmin: AdminResponding {
 
     package func perform(method: String, path: String, query: QueryItems) async throws -> [UInt8] {
         switch (method, path) {
-        case ("GET", "replication/status"): try encode(status())
-        case ("GET", "replication/object"): try encode(object(query))
-        case ("GET", "replication/failures"): try encode(failures(query))
+        case ("GET", "replication/status"): try encode(await status())
+        case ("GET", "replication/object"): try encode(await object(query))
+        case ("GET", "replication/failures"): try encode(await failures(query))
         case ("POST", "replication/retry"): try encode(await retry(query))
         case ("POST", "replication/limit"): try encode(await limit(query))
-        case ("GET", "replication/conflicts"): try encode(conflicts(query))
-        case ("GET", "replication/mesh"): try encode(meshPlan(query).report)
+        case ("GET", "replication/conflicts"): try encode(await conflicts(query))
+        case ("GET", "replication/mesh"): try encode(await meshPlan(query).report)
         case ("POST", "replication/mesh"): try encode(await applyMesh(query))
         case ("POST", "resync"): try encode(await startResync(query))
         case ("GET", "resync"): try encode(await resync(query))
@@ -80,27 +96,34 @@ package struct ReplicationAdmin: AdminResponding {
 
     func region(_ name: String, _ query: QueryItems) throws(S3Error) -> RegionName {
         let text = try required(name, query)
-        guard let region = RegionName(text), stores[region] != nil else {
-            let known = stores.keys.sorted().map(\.rawValue).joined(separator: ", ")
+        guard let region = RegionName(text), names.contains(region) else {
             throw S3Error.argument(
-                "There is no region '\(text.prefix(80))'; there are \(known).", name: name, value: text)
+                "There is no region '\(text.prefix(80))'; there are "
+                    + "\(names.map(\.rawValue).joined(separator: ", ")).", name: name, value: text)
         }
         return region
     }
 
-    func location(_ text: String) throws(S3Error) -> (store: RegionStore, bucket: Bucket) {
-        guard let name = BucketName(text), let location = directory.location(of: name),
-            let store = stores[location.region]
-        else { throw S3Error(.noSuchBucket, fields: [.init("BucketName", text)]) }
-        return (store, try store.bucket(name))
+    /// In name order.
+    var names: [RegionName] { verified.keys.sorted() }
+
+    func location(_ text: String) throws(S3Error) -> BucketLocation {
+        guard let name = BucketName(text), let location = directory.location(of: name) else {
+            throw S3Error(.noSuchBucket, fields: [.init("BucketName", text)])
+        }
+        return location
     }
 
-    /// All buckets, or the one that is named.
-    func buckets(_ query: QueryItems) throws(S3Error) -> [(store: RegionStore, bucket: Bucket)] {
-        if let name = query["bucket"], !name.isEmpty { return [try location(name)] }
-        return stores.values.sorted { $0.region < $1.region }.flatMap { store in
-            store.listBuckets().map { (store, $0) }
+    /// The bucket as its region has it now. Throws `ServiceUnavailable` when that cannot be asked.
+    func bucket(at location: BucketLocation) async throws -> Bucket {
+        try await verifiedRegion(location.region).bucket(location.name)
+    }
+
+    func verifiedRegion(_ name: RegionName) throws(S3Error) -> any VerifiedRegion {
+        guard let region = verified[name] else {
+            throw S3Error(.serviceUnavailable, "The region \(name) is not served by this installation.")
         }
+        return region
     }
 
     func accessPoint(_ reference: String) throws(S3Error) -> RoutingEntry {
@@ -112,11 +135,6 @@ package struct ReplicationAdmin: AdminResponding {
         }
         return found
     }
-
-    /// The name of the region whose part of a stamp this is, when it is one of those here.
-    func origin(of stamp: VersionStamp) -> String? {
-        stores.keys.first { $0.stampID == stamp.region }?.rawValue
-    }
 }
 
 extension S3Error {
@@ -127,36 +145,9 @@ extension S3Error {
     }
 }
 
-// MARK: Failures, limits, settings
+// MARK: Limits and settings
 
 extension ReplicationAdmin {
-    func failures(_ query: QueryItems) throws -> FailureReport {
-        let (store, bucket) = try location(try required("bucket", query))
-        let after = query["after"].flatMap { Int64($0) } ?? 0
-        let found = try store.failures(of: bucket.name, after: after, limit: 1_000)
-        return FailureReport(
-            bucket: bucket.name.rawValue,
-            failures: found.map { failure in
-                FailureReport.Failure(
-                    id: failure.id, key: failure.entry.key.rawValue,
-                    versionID: VersionID.stamp(failure.entry.stamp).description,
-                    destination: failure.entry.destination.rawValue, rule: failure.entry.ruleID,
-                    reason: failure.reason, attempts: failure.entry.attempts, failed: failure.failed.milliseconds)
-            })
-    }
-
-    func retry(_ query: QueryItems) async throws -> RetryReport {
-        var report = RetryReport(buckets: [])
-        for (store, bucket) in try buckets(query) {
-            let outcome = try await store.retryFailures(of: bucket.name)
-            guard outcome.retried + outcome.withoutRule > 0 else { continue }
-            report.buckets.append(
-                .init(
-                    bucket: bucket.name.rawValue, retried: outcome.retried, withoutRule: outcome.withoutRule))
-        }
-        return report
-    }
-
     func limit(_ query: QueryItems) async throws -> LimitReport {
         let from = try region("from", query)
         let to = try region("to", query)

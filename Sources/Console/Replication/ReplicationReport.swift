@@ -58,6 +58,8 @@ package struct ReplicationReport: Sendable, Codable, Hashable {
     package var version = ReplicationReport.currentVersion
     package var rules: [Rule]
     package var links: [Link]
+    /// Regions that are missing here; left out when there are none.
+    package var unreachable: [UnreachableRegion]?
 }
 
 /// The answer of `/-/admin/replication/object`: every region's versions of one key.
@@ -104,6 +106,8 @@ package struct ObjectReport: Sendable, Codable, Hashable {
     package var regions: [Region]
     /// All regions have the same versions, the same one current, and nothing waits.
     package var isSame: Bool
+    /// Regions that could not be asked whether they have more of it; left out when there are none.
+    package var unreachable: [UnreachableRegion]?
 }
 
 /// The answer of `/-/admin/replication/retry`.
@@ -116,6 +120,8 @@ package struct RetryReport: Sendable, Codable, Hashable {
     }
     package var version = 1
     package var buckets: [Bucket]
+    /// Regions that are missing here; left out when there are none.
+    package var unreachable: [UnreachableRegion]?
 }
 
 /// The answer of `/-/admin/replication/failures`.
@@ -152,6 +158,8 @@ package struct ConflictReport: Sendable, Codable, Hashable {
     package var conflicts: [Conflict]
     /// There are more than are shown.
     package var isTruncated: Bool
+    /// Regions that are missing here; left out when there are none.
+    package var unreachable: [UnreachableRegion]?
 }
 
 /// The answer of `/-/admin/replication/mesh`.

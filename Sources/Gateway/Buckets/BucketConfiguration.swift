@@ -33,10 +33,20 @@ extension BucketOperations {
             try await target.request.readDocument(limit: 1024 * 1024))
         let validator = ReplicationValidator(
             locate: { router.directory.location(of: $0) },
-            versioning: { try router.store($0.region).bucket($0.name).versioning })
+            versioning: { try await versioning(of: $0) })
         try await validator.validate(configuration, source: target.bucket)
         try await target.store.setReplication(configuration, bucket: target.bucket.name)
         return S3Response()
+    }
+
+    /// `nil` when its region cannot be asked now.
+    private func versioning(of location: BucketLocation) async throws -> VersioningState? {
+        if let store = router.regions[location.region] { return try store.bucket(location.name).versioning }
+        do {
+            return try await peers.versioning(of: location.name, in: location.region)
+        } catch is PeerFault {
+            return nil
+        }
     }
 
     func deleteBucketReplication(_ target: BucketRequest) async throws -> S3Response {

@@ -7,8 +7,12 @@ import Storage
 /// The operations on buckets; one file per family extends this.
 package struct BucketOperations: Sendable {
     let router: Router
+    let peers: PeerBuckets
 
-    package init(router: Router) { self.router = router }
+    package init(router: Router, peers: PeerBuckets = PeerBuckets()) {
+        self.router = router
+        self.peers = peers
+    }
 }
 
 extension BucketOperations {
@@ -24,8 +28,8 @@ extension BucketOperations {
             .filter { region == nil || $0.region.rawValue == region }
         let page = matching.prefix(limit)
         let rows = page.compactMap { location -> ListAllMyBucketsResult.Bucket? in
-            guard let bucket = try? router.store(location.region).bucket(location.name) else { return nil }
-            return .init(name: location.name.rawValue, creationDate: bucket.created, region: location.region.rawValue)
+            guard let created = creationDate(of: location) else { return nil }
+            return .init(name: location.name.rawValue, creationDate: created, region: location.region.rawValue)
         }
         return .document(
             ListAllMyBucketsResult(
@@ -33,6 +37,13 @@ extension BucketOperations {
                 continuationToken: page.count < matching.count ? page.last?.name.rawValue : nil,
                 prefix: request.query["prefix"]
             ).xml())
+    }
+
+    /// From the bucket itself, or, when another process has it, from the directory, which had its confirmation right
+    /// behind the creation. `nil` when the region is no longer configured.
+    private func creationDate(of location: BucketLocation) -> Timestamp? {
+        if let store = router.regions[location.region] { return try? store.bucket(location.name).created }
+        return router.configured.contains(location.region) ? router.directory.confirmation(of: location.name) : nil
     }
 
     private static func maximumBuckets(_ text: String?) throws(S3Error) -> Int {
@@ -61,8 +72,23 @@ extension BucketOperations {
                 .bucketHasAccessPointsAttached,
                 "The bucket is a member of the Multi-Region Access Point '\(point.name)'. Delete that first.")
         }
+        // Asked first, so that nothing is deleted while the control store is away.
+        _ = try await router.directory.current(name)
         try await target.store.deleteBucket(name)
-        try await router.directory.release(name)
+        try await release(name, of: target.store)
         return S3Response(status: 204)
+    }
+
+    /// Ends a deletion that removed the bucket but did not reach the control store. `false` when there is none to end.
+    func finishDeletion(of label: String) async throws -> Bool {
+        guard let name = BucketName(label), let region = router.directory.location(of: name)?.region,
+            let store = router.regions[region]
+        else { return false }
+        return try await release(name, of: store)
+    }
+
+    @discardableResult
+    private func release(_ name: BucketName, of store: RegionStore) async throws -> Bool {
+        try await router.directory.release(name, of: store.region) { store.hasBucket(name) }
     }
 }

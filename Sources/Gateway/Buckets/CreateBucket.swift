@@ -19,14 +19,19 @@ extension BucketOperations {
             request, action: request.action, arn: "arn:aws:s3:::\(name)", owner: request.caller.account)
         let body = try await request.readDocument(limit: 256 * 1024)
         let document = body.isEmpty ? CreateBucketConfiguration() : try CreateBucketConfiguration.parse(body)
-        let placement = BucketPlacement(regions: Set(router.regions.keys), home: router.home)
+        let placement = BucketPlacement(regions: router.configured, home: router.home)
         let region = try placement.region(
             constraint: document.locationConstraint, host: hostRegion,
             scope: request.signature?.scopeRegion.flatMap { RegionName($0) })
-        let store = try router.store(region)
         let owner = request.caller.owner
         let answer = S3Response([.location(hostRegion == nil ? "/\(name)" : "/"), .bucketRegion(region)])
-        if document.tags.isEmpty, isRepetition(name, region: region, owner: owner) { return answer }
+        if document.tags.isEmpty, try await isRepetition(name, region: region, owner: owner) {
+            return answer
+        }
+        guard let store = router.regions[region] else {
+            try await createElsewhere(name, owner: owner, tags: document.tags, in: region)
+            return answer
+        }
         try await router.directory.create(name: name, region: region, owner: owner) {
             _ = try await store.createBucket(name, owner: owner)
             if !document.tags.isEmpty { try await store.setTags(document.tags, bucket: name) }
@@ -34,10 +39,26 @@ extension BucketOperations {
         return answer
     }
 
+    /// In a region that another process has. When that breaks off in the middle, the claim stays unconfirmed, and the
+    /// owner can repeat the creation.
+    private func createElsewhere(_ name: BucketName, owner: Owner, tags: [Tag], in region: RegionName) async throws {
+        do {
+            // Asked before the name is claimed, so that a region that is away leaves no claim behind.
+            _ = try await peers.versioning(of: name, in: region)
+            try await router.directory.create(name: name, region: region, owner: owner) {
+                try await peers.create(name, owner: owner, tags: tags, in: region)
+            }
+        } catch is PeerFault {
+            throw PeerBuckets.unavailable(region)
+        }
+    }
+
     /// In us-east-1 alone, creating a bucket again is a success that changes nothing (AWS CreateBucket reference,
     /// "BucketAlreadyOwnedByYou").
-    private func isRepetition(_ name: BucketName, region: RegionName, owner: Owner) -> Bool {
-        guard region.rawValue == "us-east-1", let existing = router.directory.location(of: name) else { return false }
+    private func isRepetition(_ name: BucketName, region: RegionName, owner: Owner) async throws -> Bool {
+        guard region.rawValue == "us-east-1" else { return false }
+        // Read through: what another process has just deleted may still be in memory here.
+        guard let existing = try await router.directory.current(name)?.location else { return false }
         return existing.region == region && existing.owner.account == owner.account
     }
 

@@ -1,7 +1,7 @@
 import S3Model
 import Synchronization
 
-/// Signs an edge's claims, each of them once in half a minute: a busy edge has a few regions and routes, not a new HMAC per
+/// Signs claims and notes, each of them once in half a minute: a busy edge has a few regions and routes, not a new HMAC per
 /// request.
 final class ClaimSigner: Sendable {
     private static let slotSeconds: Int64 = 30
@@ -13,17 +13,21 @@ final class ClaimSigner: Sendable {
     }
 
     private let key: EdgeKey
-    private let signed = Mutex<[RouteClaim: Signed]>([:])
+    private let signed = Mutex<[ForwardingNote: Signed]>([:])
 
     init(_ key: EdgeKey) { self.key = key }
 
     func sign(_ claim: RouteClaim, now: Timestamp) -> String {
+        sign(ForwardingNote(claim: claim, isFinal: false), now: now)
+    }
+
+    func sign(_ note: ForwardingNote, now: Timestamp) -> String {
         let slot = now.seconds / Self.slotSeconds
         return signed.withLock { signed in
-            if let known = signed[claim], known.slot == slot { return known.text }
+            if let known = signed[note], known.slot == slot { return known.text }
             if signed.count >= Self.maximumCount { signed.removeAll() }
-            let text = key.sign(claim, now: now)
-            signed[claim] = Signed(slot: slot, text: text)
+            let text = key.sign(note, now: now)
+            signed[note] = Signed(slot: slot, text: text)
             return text
         }
     }

@@ -4,10 +4,13 @@ package import Environment
 import NIOHTTP1
 package import S3Model
 
-/// Which region a request that reached an edge goes to. Pure but for its inputs: the table and the random draw.
+/// Which region a request belongs to, told by its address alone: for edges, and for processes that have some of the
+/// regions. Pure but for its inputs: table, directory and the random draw.
 package struct EdgeRouter: Sendable {
     let endpoints: EndpointResolver
     let table: RoutingTable
+    /// Where buckets are; `nil` at an edge, which knows none and leaves them to its origin.
+    let directory: BucketDirectory?
     /// Where this edge stands.
     let home: RegionName
     let places: RegionDirectory
@@ -16,11 +19,12 @@ package struct EdgeRouter: Sendable {
     let random: any RandomSource
 
     package init(
-        endpoints: EndpointResolver, table: RoutingTable, home: RegionName, places: RegionDirectory,
-        accounts: [String: AccountID], random: any RandomSource
+        endpoints: EndpointResolver, table: RoutingTable, directory: BucketDirectory? = nil, home: RegionName,
+        places: RegionDirectory, accounts: [String: AccountID], random: any RandomSource
     ) {
         self.endpoints = endpoints
         self.table = table
+        self.directory = directory
         self.home = home
         self.places = places
         self.accounts = accounts
@@ -28,35 +32,70 @@ package struct EdgeRouter: Sendable {
     }
 
     enum Decision: Equatable {
-        /// Not an access point as far as this edge knows: the origin finds the bucket, or says what is wrong.
-        case unrouted
-        case region(RouteClaim)
+        /// Nothing that is known here, or nothing that can be understood.
+        case unknown
+        /// An access point, and the member that was chosen.
+        case accessPoint(RouteClaim)
+        case bucket(BucketLocation)
+        /// CreateBucket. Told apart only where there is a directory.
+        case creation
+        /// A request to the service itself, for example ListBuckets.
+        case service
+        /// A request to the Security Token Service.
+        case token
+        /// A request to S3 Control.
+        case control
         /// A page of the process itself, which is never forwarded.
         case own(path: String)
     }
 
-    /// Never refuses: what cannot be understood is the origin's to answer, which says why.
-    func decide(_ request: HTTPRequest) -> Decision {
-        guard let target = try? RequestTarget(parsing: request.target, skipsSignature: true) else { return .unrouted }
+    /// Never refuses: what cannot be understood is for whoever answers the request, which says why.
+    /// - Parameters:
+    ///   - claim: the choice of the edge that sent the request; it holds while that edge knew the same routes.
+    ///   - healthy: whether a region is thought to be up.
+    func decide(
+        _ request: HTTPRequest, claim: RouteClaim? = nil, healthy: (RegionName) -> Bool = { _ in true }
+    ) -> Decision {
+        guard let target = try? RequestTarget(parsing: request.target, skipsSignature: true) else { return .unknown }
         let host = target.authority ?? request.headers.first(name: "host")
-        guard let endpoint = try? endpoints.resolve(host: host, path: target.rawPath) else { return .unrouted }
+        guard let endpoint = try? endpoints.resolve(host: host, path: target.rawPath) else { return .unknown }
         let entry: RoutingEntry?
         switch endpoint {
         case .console(let path): return .own(path: path)
-        case .control, .service: return .unrouted
-        case .bucket(let label, _, _): entry = self.entry(label: label, account: nil, target, request)
+        case .control: return .control
+        case .service: return TokenService.isAddressed(request, host: host) ? .token : .service
+        case .bucket(let label, let key, _):
+            if let directory {
+                if key == nil, Self.isCreation(request, target, endpoint) { return .creation }
+                if let name = BucketName(label), let location = directory.location(of: name) {
+                    return .bucket(location)
+                }
+            }
+            entry = self.entry(label: label, account: nil, target, request)
         case .accessPoint(let label, let account, _):
             entry = self.entry(label: label, account: account, target, request)
         }
-        guard let entry else { return .unrouted }
-        // Every region is behind the one origin; with one upstream per region this asks for its health.
+        guard let entry else { return .unknown }
+        if let choice = claim?.choice(in: entry), choice.reason == .pinned || healthy(choice.member.region) {
+            return .accessPoint(self.claim(choice, in: entry, home: claim?.home))
+        }
         let choice = RouteChooser.choose(
-            entry, home: home, healthy: { _ in true }, pin: target.query.pinnedRegion,
+            entry, home: claim?.home ?? home, healthy: healthy, pin: target.query.pinnedRegion,
             random: Self.isListing(request, target, endpoint) ? nil : random.next(), distance: places.distance)
-        guard let choice else { return .unrouted }
-        return .region(
-            RouteClaim(
-                region: choice.member.region, reason: choice.reason, home: home, routesVersion: entry.routes.version))
+        return choice.map { .accessPoint(self.claim($0, in: entry, home: claim?.home)) } ?? .unknown
+    }
+
+    private func claim(_ choice: RouteChooser.Choice, in entry: RoutingEntry, home: RegionName?) -> RouteClaim {
+        RouteClaim(
+            region: choice.member.region, reason: choice.reason, home: home ?? self.home,
+            routesVersion: entry.routes.version)
+    }
+
+    private static func isCreation(_ request: HTTPRequest, _ target: RequestTarget, _ endpoint: Endpoint) -> Bool {
+        guard request.method == "PUT" else { return false }
+        let call = try? OperationCall(
+            method: request.method, endpoint: endpoint, target: target, headers: request.headers)
+        return call?.operation == .createBucket
     }
 
     private static func isListing(_ request: HTTPRequest, _ target: RequestTarget, _ endpoint: Endpoint) -> Bool {

@@ -39,7 +39,20 @@ package final class Forwarder: Sendable {
                 body.rewind()
             }
         }
-        return try await send(request, &body, claim: claim, over: try await pool.connect())
+        return try await send(request, &body, claim: claim, over: try await connect(pool, request, body))
+    }
+
+    /// Throws ``UpstreamFault/cannotConnect(reason:)`` only when nothing can have been done at the upstream: what was sent
+    /// over a connection that ended may have been.
+    private func connect(
+        _ pool: UpstreamPool, _ request: HTTPRequest, _ body: ReplayableBody
+    ) async throws(UpstreamFault) -> UpstreamConnection {
+        do {
+            return try await pool.connect()
+        } catch {
+            let asksOnly = body.isEmpty && (request.method == "GET" || request.method == "HEAD")
+            throw body.wasSent && !asksOnly ? .closedBeforeAnswer : error
+        }
     }
 
     /// Whether doing it twice is the same as once (RFC 9110 §9.2.2).

@@ -13,6 +13,8 @@ struct ReplayableBody {
     private var isEnded = false
     /// Everything that was taken from the client can be sent again.
     private(set) var isReplayable = true
+    /// Some or all of the request went over another connection before.
+    private(set) var wasSent = false
 
     init(_ source: any RequestBody) {
         self.source = source
@@ -50,5 +52,8 @@ struct ReplayableBody {
     }
 
     /// Starts again from the first byte; only while ``isReplayable``.
-    mutating func rewind() { next = 0 }
+    mutating func rewind() {
+        next = 0
+        wasSent = true
+    }
 }

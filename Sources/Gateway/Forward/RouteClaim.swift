@@ -4,7 +4,7 @@ package import S3Model
 
 /// What an edge tells the region it forwards to: which region it chose for a request to an access point, and why.
 ///
-/// On the wire, in ``header``: `v1 REGION REASON HOME VERSION SECONDS MAC`. The MAC is HMAC-SHA-256 with a key that only
+/// On the wire, in ``header``: `v1 REGION REASON HOME VERSION SECONDS MAC`, or the forms of ``ForwardingNote``. The MAC is HMAC-SHA-256 with a key that only
 /// our processes have, over everything before it. A claim is good for ten minutes around its time and for any request:
 /// clients never see one, and whoever had one could only choose among the regions of access points that it may use anyway.
 package struct RouteClaim: Sendable, Hashable {
@@ -35,6 +35,26 @@ package struct RouteClaim: Sendable, Hashable {
     }
 }
 
+/// What a process of ours says about a request that it sends on: ``RouteClaim``, and whether the request has arrived.
+///
+/// An edge only says what it chose; the process that has the region may be another one than the edge's origin. A process
+/// that knows which one has the region sends the request there for good: whoever receives that answers, or refuses, and
+/// never sends it on, so that configurations that differ cannot make a request go round. On the wire the same as a claim
+/// with `hop1` in place of `v1`; for a bucket by its name, which leaves no choice, `hop1 SECONDS MAC`.
+package struct ForwardingNote: Sendable, Hashable {
+    static let edgeMark = "v1"
+    static let finalMark = "hop1"
+
+    package let claim: RouteClaim?
+    /// The receiver must not send the request on.
+    package let isFinal: Bool
+
+    package init(claim: RouteClaim?, isFinal: Bool) {
+        self.claim = claim
+        self.isFinal = isFinal
+    }
+}
+
 /// The secret that the edges and regions of one installation share.
 package struct EdgeKey: Sendable {
     package static let byteCount = 32
@@ -47,18 +67,32 @@ package struct EdgeKey: Sendable {
     }
 
     package func sign(_ claim: RouteClaim, now: Timestamp) -> String {
-        seal("v1 \(claim.region) \(claim.reason.rawValue) \(claim.home) \(claim.routesVersion) \(now.seconds)")
+        sign(ForwardingNote(claim: claim, isFinal: false), now: now)
+    }
+
+    package func sign(_ note: ForwardingNote, now: Timestamp) -> String {
+        let mark = note.isFinal ? ForwardingNote.finalMark : ForwardingNote.edgeMark
+        guard let claim = note.claim else { return seal("\(mark) \(now.seconds)") }
+        return seal(
+            "\(mark) \(claim.region) \(claim.reason.rawValue) \(claim.home) \(claim.routesVersion) \(now.seconds)")
     }
 
     /// `nil` for anything that was not signed with this key within the tolerated time.
-    package func claim(_ text: String, now: Timestamp) -> RouteClaim? {
-        guard let fields = unseal(text), fields.count == 6, fields[0] == "v1",
-            let region = RegionName(String(fields[1])),
+    package func note(_ text: String, now: Timestamp) -> ForwardingNote? {
+        guard let fields = unseal(text), let last = fields.last, isRecent(last, now: now) else { return nil }
+        let isFinal = fields[0] == ForwardingNote.finalMark
+        guard isFinal || fields[0] == ForwardingNote.edgeMark else { return nil }
+        if isFinal, fields.count == 2 { return ForwardingNote(claim: nil, isFinal: true) }
+        guard fields.count == 6, let region = RegionName(String(fields[1])),
             let reason = RouteReason(rawValue: String(fields[2])), let home = RegionName(String(fields[3])),
-            let version = Int64(fields[4]), isRecent(fields[5], now: now)
+            let version = Int64(fields[4])
         else { return nil }
-        return RouteClaim(region: region, reason: reason, home: home, routesVersion: version)
+        let claim = RouteClaim(region: region, reason: reason, home: home, routesVersion: version)
+        return ForwardingNote(claim: claim, isFinal: isFinal)
     }
+
+    /// The choice of an edge; `nil` for anything else.
+    package func claim(_ text: String, now: Timestamp) -> RouteClaim? { note(text, now: now)?.claim }
 
     /// Proves to the origin that an edge asks for its routes.
     package func signFeedRequest(now: Timestamp) -> String { seal("feed1 \(now.seconds)") }

@@ -29,6 +29,7 @@ final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, Remov
     let shared: ConnectionContext
     let info: ConnectionInfo
     let eventLoop: any EventLoop
+    private let channel: any Channel
     private let executor: EventLoopTaskExecutor
     let codec: ByteToMessageHandler<HTTPRequestDecoder>
     private(set) var context: ChannelHandlerContext?
@@ -53,6 +54,7 @@ final class HTTPConnection: ChannelInboundHandler, ChannelOutboundHandler, Remov
     ) {
         self.shared = shared
         self.codec = codec
+        self.channel = channel
         eventLoop = channel.eventLoop
         info = ConnectionInfo(
             remoteAddress: channel.remoteAddress, isTLS: isTLS, tunnelHost: tunnelHost, eventLoop: channel.eventLoop)
@@ -373,7 +375,7 @@ extension HTTPConnection {
         if let task { task.cancel() } else { leaveRegistry() }
     }
 
-    private func leaveRegistry() {
-        if let context { shared.registry.remove(context.channel) }
-    }
+    /// Not by the context: when a client goes away within a request, the handler leaves its pipeline before the request's
+    /// task ends.
+    private func leaveRegistry() { shared.registry.remove(channel) }
 }

@@ -13,6 +13,8 @@ package struct HTTPRequest: Sendable {
     /// The body. Pulling it for the first time answers `Expect: 100-continue`.
     package let body: any RequestBody
     package let connection: ConnectionInfo
+    /// What the process of ours that sent the request on says about it, once that is verified.
+    package var note: ForwardingNote?
 
     package init(
         method: String, target: String, headers: HTTPHeaders, body: any RequestBody, connection: ConnectionInfo

@@ -1,4 +1,3 @@
-import NIOCore
 import S3Model
 import Storage
 
@@ -6,7 +5,7 @@ extension ObjectOperations {
     func copyObject(_ target: BucketRequest) async throws -> S3Response {
         let key = try target.objectKey()
         try target.refuseUnsupportedWriteHeaders()
-        let source = try copySource(target)
+        let source = try await copySource(target)
         let replacesMetadata = try Self.directive("x-amz-metadata-directive", target)
         let replacesTags = try Self.directive("x-amz-tagging-directive", target)
         let given = try target.objectMetadata()
@@ -41,10 +40,11 @@ extension ObjectOperations {
         -> ObjectVersion
     {
         let algorithm = try target.checksumAlgorithm() ?? source.content.checksum?.algorithm ?? .crc64nvme
-        let bytes = try source.bytes(0..<source.content.size)
+        let bytes = try await source.bytes(0..<source.content.size, for: target.request)
         let staged = try await target.store.stage(bytes, digests: DigestPlan(checksum: algorithm))
         do {
             var put = put
+            try source.check(staged.digests.checksum, algorithm)
             put.checksum = staged.digests.checksum.map {
                 ObjectChecksum(algorithm: algorithm, type: .fullObject, value: Base64.encode($0))
             }
@@ -69,7 +69,7 @@ extension ObjectOperations {
         _ target: BucketRequest, _ key: ObjectKey, _ source: CopySourceObject, replacesMetadata: Bool,
         _ given: ObjectMetadata
     ) throws(S3Error) {
-        let isSame = source.bucket.name == target.bucket.name && source.version.key == key && source.version.isCurrent
+        let isSame = source.bucket == target.bucket.name && source.version.key == key && source.version.isCurrent
         guard isSame, !replacesMetadata, given.storageClass == nil, given.websiteRedirectLocation == nil,
             !source.isNamedVersion
         else { return }
@@ -77,53 +77,6 @@ extension ObjectOperations {
             .invalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
         )
-    }
-}
-
-/// The object that CopyObject and UploadPartCopy read.
-struct CopySourceObject: Sendable {
-    let store: RegionStore
-    let bucket: Bucket
-    let version: ObjectVersion
-    let content: ObjectContent
-    let isNamedVersion: Bool
-
-    func bytes(_ range: Range<Int64>) throws -> any ByteSource {
-        guard let whole = try store.inlineContent(of: version) else {
-            return try store.content(of: version, range: range)
-        }
-        let slice = whole.getSlice(at: whole.readerIndex + Int(range.lowerBound), length: range.count)
-        return BufferSource(slice ?? ByteBuffer())
-    }
-}
-
-extension ObjectOperations {
-    /// Finds, authorizes and checks the conditions of `x-amz-copy-source`.
-    func copySource(_ target: BucketRequest) throws -> CopySourceObject {
-        let request = target.request
-        let source = try CopySource.parse(request.header("x-amz-copy-source") ?? "")
-        let endpoint: Endpoint =
-            switch source.container {
-            case .name(let label): .bucket(label: label, key: source.key.rawValue, region: nil)
-            case .accessPoint(let arn): .accessPoint(label: arn.label, account: arn.account, key: source.key.rawValue)
-            }
-        let found = try router.route(request.reading(version: source.versionID?.description), to: endpoint)
-        let version = try found.store.object(source.key, version: source.versionID, bucket: found.bucket.name)
-        guard let content = version.object else {
-            throw S3Error(
-                .invalidRequest,
-                "The source of a copy request may not specifically refer to a delete marker by version id.")
-        }
-        switch ReadConditions(.copySource, header: { request.header($0) }).check(
-            etag: content.etag, modified: version.modified)
-        {
-        case .proceed: break
-        case .notModified: throw S3Error.preconditionFailed(condition: "x-amz-copy-source-If-None-Match")
-        case .failed(let condition): throw S3Error.preconditionFailed(condition: condition)
-        }
-        return CopySourceObject(
-            store: found.store, bucket: found.bucket, version: version, content: content,
-            isNamedVersion: source.versionID != nil)
     }
 }
 

@@ -4,34 +4,59 @@ import S3Model
 import Storage
 
 extension ObjectOperations {
-    func getObject(_ target: BucketRequest) throws -> S3Response {
-        try read(target, withBytes: true)
+    /// `nil` when nothing here answers and the other members of the access point have to be asked: ``getPromised(_:)``. A
+    /// read that is answered from here never waits for anything.
+    func getObject(_ target: BucketRequest) throws -> S3Response? {
+        try find(target, withBytes: true).map { try answer(target, $0, try $0.bytes()) }
     }
 
-    func headObject(_ target: BucketRequest) throws -> S3Response {
-        try read(target, withBytes: false)
+    /// As ``getObject(_:)``, with ``headPromised(_:)``.
+    func headObject(_ target: BucketRequest) throws -> S3Response? {
+        try find(target, withBytes: false).map { try answer(target, $0, .none) }
+    }
+
+    /// What is on its way to the routed region, from where it is now; else as that region answers.
+    func getPromised(_ target: BucketRequest) async throws -> S3Response {
+        let found = try Self.look(at: try await router.readSource(target), target, withBytes: true)
+        guard case .peer(let peer) = found.source.place, !found.selection.range.isEmpty else {
+            return try answer(target, found, try found.bytes())
+        }
+        let bytes = try await peer.content(
+            of: found.source.version, found.selection.range, on: target.request.eventLoop)
+        return try answer(target, found, .source(bytes))
+    }
+
+    func headPromised(_ target: BucketRequest) async throws -> S3Response {
+        try answer(
+            target, try Self.look(at: try await router.readSource(target), target, withBytes: false), .none)
     }
 
     private struct Found {
         let source: ReadSource
         let selection: Selection
         let inline: ByteBuffer?
+
+        /// From this process.
+        func bytes() throws -> ObjectAnswer.Bytes {
+            guard case .here(let store) = source.place else { return .buffer(ByteBuffer()) }
+            return try ObjectOperations.bytes(of: source.version, inline, selection.range, in: store)
+        }
     }
 
-    /// What the routed region has, from one snapshot; where that is nothing, what is on its way there.
-    private func find(_ target: BucketRequest, withBytes: Bool) throws -> Found {
+    /// What the routed region has, from one snapshot; `nil` where that is nothing, or not enough, and others may have it.
+    private func find(_ target: BucketRequest, withBytes: Bool) throws -> Found? {
         let reads = target.accessPoint?.reads ?? .local
-        if reads != .freshest {
-            do {
-                if let newest = try Self.newest(target, withBytes: withBytes) { return newest }
-                return try target.store.withSnapshot {
-                    try Self.look(at: Router.local(target), target, withBytes: withBytes)
-                }
-            } catch let missing as S3Error
-                where reads == .readThrough && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
-            {}
+        guard reads != .freshest else { return nil }
+        do {
+            if let newest = try Self.newest(target, withBytes: withBytes) { return newest }
+            return try target.store.withSnapshot {
+                try Self.look(at: Router.local(target), target, withBytes: withBytes)
+            }
+        } catch let missing as S3Error
+            where reads == .readThrough && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
+        {
+            return nil
         }
-        return try Self.look(at: router.readSource(target), target, withBytes: withBytes)
     }
 
     /// The current object, the one most reads are about; `nil` for a request that names a version.
@@ -40,22 +65,24 @@ extension ObjectOperations {
         let newest = try target.store.newestObject(try target.objectKey(), bucket: target.bucket.name)
         try checkConditions(target, newest.version, newest.content)
         return Found(
-            source: ReadSource(store: target.store, version: newest.version, content: newest.content, servedBy: nil),
+            source: ReadSource(
+                place: .here(target.store), version: newest.version, content: newest.content, servedBy: nil),
             selection: try select(target, newest.content), inline: withBytes ? try newest.inlineContent() : nil)
     }
 
     private static func look(at source: ReadSource, _ target: BucketRequest, withBytes: Bool) throws -> Found {
         try checkConditions(target, source.version, source.content)
-        return Found(
-            source: source, selection: try select(target, source.content),
-            inline: withBytes ? try source.store.inlineContent(of: source.version) : nil)
+        let selection = try select(target, source.content)
+        guard withBytes, case .here(let store) = source.place else {
+            return Found(source: source, selection: selection, inline: nil)
+        }
+        return Found(source: source, selection: selection, inline: try store.inlineContent(of: source.version))
     }
 
-    private func read(_ target: BucketRequest, withBytes: Bool) throws -> S3Response {
-        let found = try find(target, withBytes: withBytes)
+    private func answer(
+        _ target: BucketRequest, _ found: Found, _ bytes: ObjectAnswer.Bytes
+    ) throws -> S3Response {
         let (version, content, selection) = (found.source.version, found.source.content, found.selection)
-        let bytes: ObjectAnswer.Bytes =
-            withBytes ? try Self.bytes(of: version, found.inline, selection.range, in: found.source.store) : .none
         var facts = found.source.facts
         if target.bucket.versioning != .unversioned { facts.append(.versionID(version.versionID)) }
         return S3Response(

@@ -67,10 +67,10 @@ extension ObjectOperations {
         let (number, id) = try Self.partAddress(target)
         let key = try target.objectKey()
         let upload = try target.store.upload(id, key: key, bucket: target.bucket.name)
-        let source = try copySource(target)
+        let source = try await copySource(target)
         let range = try Self.copyRange(target, size: source.content.size)
         let staged = try await target.store.stage(
-            try source.bytes(range), digests: DigestPlan(checksum: upload.checksumAlgorithm))
+            try await source.bytes(range, for: target.request), digests: DigestPlan(checksum: upload.checksumAlgorithm))
         do {
             var checksum: ObjectChecksum?
             if let algorithm = upload.checksumAlgorithm, let digest = staged.digests.checksum {

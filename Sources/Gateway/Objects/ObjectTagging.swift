@@ -2,14 +2,14 @@ import S3Model
 import Storage
 
 extension ObjectOperations {
-    func getObjectTagging(_ target: BucketRequest) throws -> S3Response {
+    func getObjectTagging(_ target: BucketRequest) async throws -> S3Response {
         do {
             let (version, content) = try target.taggedVersion()
             return .document(Tagging(tags: content.tags).xml(), Self.versionFact(version, target))
         } catch let missing as S3Error
             where target.accessPoint != nil && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
         {
-            let source = try router.readSource(target)
+            let source = try await router.readSource(target)
             return .document(
                 Tagging(tags: source.content.tags).xml(), Self.versionFact(source.version, target) + source.facts)
         }

@@ -39,6 +39,7 @@ package final class PeerClient: Sendable {
         var limits = UpstreamLimits()
         limits.connect = .seconds(2)
         limits.stall = patience
+        limits.lost = .seconds(3)
         self.address = address
         forwarder = Forwarder(to: address, group: eventLoops, limits: limits)
         self.eventLoops = eventLoops

@@ -1,3 +1,4 @@
+import Cluster
 package import S3Model
 import Storage
 
@@ -9,6 +10,7 @@ extension S3Error {
         case let error as S3Error: self = error
         case let error as HTTPBodyError: self = Self.body(error)
         case let error as StorageError: self = Self.storage(error)
+        case let error as ControlStoreError: self = Self.control(error)
         case is CancellationError:
             self = S3Error(.serviceUnavailable, "The server is stopping. Please try again.")
         default: self = S3Error(.internalError)
@@ -23,6 +25,17 @@ extension S3Error {
                 .requestTimeout,
                 "Your socket connection to the server was not read from or written to within the timeout period.")
         case .malformed: S3Error(.incompleteBody, "The body's transfer encoding is malformed.")
+        }
+    }
+
+    private static func control(_ error: ControlStoreError) -> S3Error {
+        switch error {
+        case .conflict: S3Error(.operationAborted)
+        case .unavailable:
+            S3Error(
+                .serviceUnavailable,
+                "The installation's control store does not answer, which this request needs. Whether the change was made "
+                    + "is not known. Please try again.")
         }
     }
 

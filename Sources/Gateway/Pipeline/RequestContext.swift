@@ -1,4 +1,5 @@
 package import AccessPoints
+package import NIOCore
 package import NIOHTTP1
 package import Policy
 package import S3Model
@@ -16,9 +17,13 @@ package struct S3Request: Sendable {
     package let payload: PayloadMode
     package let signature: VerifiedSignature?
     package let now: Timestamp
+    /// What is known of the process of ours that sent the request here, where that was looked at before.
+    package var note: ForwardingNote?
     package let caller: Identity
     /// As received, for `Resource` in errors.
     package let path: String
+    /// The loop that the request's connection and its task are on.
+    package let eventLoop: (any EventLoop)?
 
     package init(
         id: RequestID, operation: S3Operation, query: QueryItems, http: HTTPRequest, authentication: Authentication,
@@ -34,6 +39,7 @@ package struct S3Request: Sendable {
         self.now = now
         self.caller = caller
         self.path = path
+        eventLoop = http.connection.eventLoop
     }
 
     /// The same request seen as another operation.
@@ -46,8 +52,10 @@ package struct S3Request: Sendable {
         payload = other.payload
         signature = other.signature
         now = other.now
+        note = other.note
         caller = other.caller
         path = other.path
+        eventLoop = other.eventLoop
     }
 
     /// A header's value, names compared without case.

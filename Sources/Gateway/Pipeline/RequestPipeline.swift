@@ -73,9 +73,10 @@ package struct RequestPipeline: HTTPResponder {
             trace.accessKeyID = authentication.signature?.accessKeyID
             guard let caller = authentication.principal.identity else { throw S3Error.anonymous }
 
-            let request = S3Request(
+            var request = S3Request(
                 id: trace.id, operation: call.operation, query: target.query, http: http,
                 authentication: authentication, caller: caller, now: now, path: target.rawPath)
+            request.note = http.note
             let answer = try await operations.perform(call, request, endpoint: endpoint, trace: &trace)
             response = ResponseEncoder.encode(answer, for: trace)
             try await StartedBody.start(&response)

@@ -7,7 +7,10 @@ package import Storage
 
 /// Finds the bucket a request acts on: by name in its home region, or behind an access point in the region chosen now.
 package struct Router: Sendable {
+    /// Those of this process.
     package let regions: [RegionName: RegionStore]
+    /// All of the installation: those of ``regions``, and those that other processes have.
+    package let configured: Set<RegionName>
     package let directory: BucketDirectory
     package let table: RoutingTable
     /// Where this edge stands.
@@ -16,18 +19,23 @@ package struct Router: Sendable {
     package let random: any RandomSource
     /// What edges in other processes sign their choice with; `nil` when there can be none.
     package let edgeKey: EdgeKey?
+    /// The regions in other processes, for what is still on its way from there.
+    package let peerReads: [RegionName: PeerReads]
 
     package init(
-        regions: [RegionName: RegionStore], directory: BucketDirectory, table: RoutingTable, home: RegionName,
-        places: RegionDirectory, random: any RandomSource, edgeKey: EdgeKey? = nil
+        regions: [RegionName: RegionStore], configured: Set<RegionName> = [], directory: BucketDirectory,
+        table: RoutingTable, home: RegionName, places: RegionDirectory, random: any RandomSource,
+        edgeKey: EdgeKey? = nil, peerReads: [RegionName: PeerReads] = [:]
     ) {
         self.regions = regions
+        self.configured = configured.union(regions.keys)
         self.directory = directory
         self.table = table
         self.home = home
         self.places = places
         self.random = random
         self.edgeKey = edgeKey
+        self.peerReads = peerReads
     }
 
     /// The bucket of `request`, authorized in both phases: first at the access point, then at the bucket
@@ -35,7 +43,7 @@ package struct Router: Sendable {
     package func route(_ request: S3Request, to endpoint: Endpoint) throws -> BucketRequest {
         switch endpoint {
         case .bucket(let label, let key, let region):
-            if let name = BucketName(label), let location = directory.location(of: name) {
+            if let name = BucketName(label), let location = location(of: name, request) {
                 return try bucket(location, key: key, hostRegion: region, request)
             }
             if let entry = accessPoint(label: label, account: nil, request) {
@@ -65,10 +73,23 @@ package struct Router: Sendable {
         return account == nil || account == entry.accessPoint.account ? entry : nil
     }
 
+    /// Where a bucket is. A process that sends a request here for good has seen that the bucket was created, of which the
+    /// directory here may not have heard yet.
+    private func location(of name: BucketName, _ request: S3Request) -> BucketLocation? {
+        if let location = directory.location(of: name) { return location }
+        guard note(of: request)?.isFinal == true else { return nil }
+        for (region, store) in regions {
+            if let bucket = try? store.bucket(name) {
+                return BucketLocation(name: name, region: region, owner: bucket.owner)
+            }
+        }
+        return nil
+    }
+
     private func bucket(
         _ location: BucketLocation, key: String?, hostRegion: RegionName?, _ request: S3Request
     ) throws -> BucketRequest {
-        if let hostRegion, hostRegion != location.region, regions[hostRegion] != nil {
+        if let hostRegion, hostRegion != location.region, configured.contains(hostRegion) {
             throw S3Error(
                 .permanentRedirect,
                 "The bucket is in \(location.region). Send requests to the endpoint of that region, or to one that names none.",
@@ -107,18 +128,31 @@ package struct Router: Sendable {
 
     /// An edge's choice when one sent the request and knows the routes that hold now; else our own.
     private func choice(among entry: RoutingEntry, _ request: S3Request) -> RouteChooser.Choice? {
-        let claim = edgeKey.flatMap { key in
-            request.header(RouteClaim.header).flatMap { key.claim($0, now: request.now) }
-        }
+        let claim = note(of: request)?.claim
         if let choice = claim?.choice(in: entry), regions[choice.member.region] != nil { return choice }
         return RouteChooser.choose(
             entry, home: claim?.home ?? home, healthy: { regions[$0] != nil }, pin: request.pinnedRegion,
             random: request.operation.isListing ? nil : random.next(), distance: places.distance)
     }
 
+    /// What the process of ours that sent the request says about it; `nil` for what clients send.
+    private func note(of request: S3Request) -> ForwardingNote? {
+        if let note = request.note { return note }
+        return edgeKey.flatMap { key in
+            request.header(RouteClaim.header).flatMap { key.note($0, now: request.now) }
+        }
+    }
+
+    /// Whether another process of the installation has the region.
+    func isElsewhere(_ region: RegionName) -> Bool { regions[region] == nil && configured.contains(region) }
+
     package func store(_ region: RegionName) throws(S3Error) -> RegionStore {
         guard let store = regions[region] else {
-            throw S3Error(.serviceUnavailable, "The region \(region) is not served by this installation any more.")
+            let reason =
+                isElsewhere(region)
+                ? "The region \(region) is served by another process; the configuration differs."
+                : "The region \(region) is not served by this installation any more."
+            throw S3Error(.serviceUnavailable, reason, headers: [.init("Retry-After", "1")])
         }
         return store
     }

@@ -13,21 +13,25 @@ package struct BatchJobRegistry: Sendable {
 
     let control: any ControlStore
     let locate: @Sendable (BucketName) -> BucketLocation?
-    let bucket: @Sendable (BucketLocation) throws -> Bucket?
+    let bucket: @Sendable (BucketLocation) async throws -> Bucket?
+    let shareProcess: @Sendable (RegionName, RegionName) -> Bool
     let time: any TimeSource
     let random: any RandomSource
 
     /// - Parameters:
     ///   - locate: where a bucket lives; `nil` when no region has it.
-    ///   - bucket: the bucket as its region has it now; `nil` when that region is not here.
+    ///   - bucket: the bucket as its region has it now; `nil` when no process has that region.
+    ///   - shareProcess: whether two regions are in one process, so that a job of one can write its report into the other.
     package init(
         control: any ControlStore, locate: @escaping @Sendable (BucketName) -> BucketLocation?,
-        bucket: @escaping @Sendable (BucketLocation) throws -> Bucket?, time: any TimeSource,
-        random: any RandomSource
+        bucket: @escaping @Sendable (BucketLocation) async throws -> Bucket?,
+        shareProcess: @escaping @Sendable (RegionName, RegionName) -> Bool = { _, _ in true },
+        time: any TimeSource, random: any RandomSource
     ) {
         self.control = control
         self.locate = locate
         self.bucket = bucket
+        self.shareProcess = shareProcess
         self.time = time
         self.random = random
     }
@@ -53,7 +57,7 @@ package struct BatchJobRegistry: Sendable {
                 }
                 return job
             }
-            let source = try check(request, account: account)
+            let source = try await check(request, account: account)
             try await checkLimit(account)
             var job = BatchJob(
                 id: Self.identifier(random), account: account, region: source.region, request: request, created: now)
@@ -78,13 +82,13 @@ package struct BatchJobRegistry: Sendable {
         return transaction
     }
 
-    private func check(_ request: CreateJobRequest, account: AccountID) throws -> BucketLocation {
+    private func check(_ request: CreateJobRequest, account: AccountID) async throws -> BucketLocation {
         let expected = request.manifest.expectedBucketOwner
         let source = try owned(BucketName(arn: request.manifest.sourceBucketARN), account, "The source bucket")
         guard expected == nil || expected == source.owner.account.rawValue else {
             throw S3Error(.accessDenied, "Access Denied: the source bucket is not owned by the expected account.")
         }
-        guard let bucket = try bucket(source) else {
+        guard let bucket = try await bucket(source) else {
             throw S3Error(.serviceUnavailable, "The region \(source.region) is not served by this installation.")
         }
         guard bucket.replication?.rules.isEmpty == false else {
@@ -92,7 +96,16 @@ package struct BatchJobRegistry: Sendable {
                 .invalidRequest,
                 "The source bucket \(source.name) has no replication configuration, which the job needs.")
         }
-        if request.report.isEnabled { _ = try owned(request.report.bucket, account, "The report's bucket") }
+        if request.report.isEnabled {
+            let report = try owned(request.report.bucket, account, "The report's bucket")
+            guard shareProcess(source.region, report.region) else {
+                throw S3Error(
+                    .invalidRequest,
+                    "The report's bucket \(report.name) is in \(report.region), which runs in another process than "
+                        + "\(source.region), the region of the source bucket: the report could not be written there. "
+                        + "Choose a bucket in \(source.region).")
+            }
+        }
         return source
     }
 

@@ -4,7 +4,7 @@ package import S3Model
 /// The bounds and times of one replication link. Times are milliseconds.
 package struct LinkLimits: Sendable {
     /// Versions on the way at once, in two pools so that small ones never queue behind large ones, nor starve them.
-    package var smallInFlight = 12
+    package var smallInFlight = 32
     package var largeInFlight = 4
     /// A version with more bytes than this is large.
     package var smallBytes: Int64 = 1 << 20
@@ -18,15 +18,18 @@ package struct LinkLimits: Sendable {
     package var loaded = 128
     /// Entries completed in one transaction.
     package var completed = 256
-    /// Repeats of one entry after the peer was unavailable.
+    /// Repeats of one entry after the peer was unavailable to it, while others get through.
     package var unavailable = Backoff(first: 50, longest: 5_000)
+    /// Repeats of one entry while nothing gets through: short, because what was missed has to go at once when the peer is
+    /// back, however long it was away. The link's pause keeps the number of tries down.
+    package var away = Backoff(first: 50, longest: 500)
     /// Repeats of one entry after any other trouble.
     package var trouble = Backoff(first: 100, longest: 60_000)
     /// A refusal is tried this often before the entry fails: a bucket may be on its way.
     package var refusalAttempts = 8
     /// After so many failures in a row the link as a whole pauses, then probes with one entry.
     package var failuresToPause = 4
-    package var pause = Backoff(first: 50, longest: 2_000)
+    package var pause = Backoff(first: 50, longest: 500)
     /// How often entries of a disabled rule are looked at.
     package var ruleRecheck: UInt64 = 10_000
     /// Wait after the store did not take an outcome.

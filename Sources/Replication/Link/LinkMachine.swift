@@ -57,6 +57,8 @@ package struct LinkMachine {
     private var isCompleting = false
     private var outcomes: [Action] = []
     private var failuresInARow = 0
+    /// The peer has answered since this machine began.
+    private var hasAnswered = false
     private var pausedUntil: UInt64 = 0
 
     package init(limits: LinkLimits = LinkLimits(), random: any RandomSource) {
@@ -200,11 +202,11 @@ package struct LinkMachine {
         if entry.bytes > limits.smallBytes { largeSending -= 1 } else { smallSending -= 1 }
         switch outcome {
         case .erased where entry.isForJob:
-            failuresInARow = 0
+            noteAnswer()
             outcomes.append(.fail(entry, reason: RegionStore.erasedThere))
             lanes[entry.destination]?.finishHead(entry, limits: limits)
         case .delivered, .erased, .gone:
-            if outcome != .gone { failuresInARow = 0 }
+            if outcome != .gone { noteAnswer() }
             completed.append(entry)
             lanes[entry.destination]?.finishHead(entry, limits: limits)
         case .ruleDisabled:
@@ -214,9 +216,10 @@ package struct LinkMachine {
             lanes[entry.destination]?.schedulePass(at: until)
         case .unavailable(let reason):
             noteFailure(now: now.monotonic)
-            postpone(entry, limits.unavailable, reason: reason, now: now)
+            let isAway = isPaused || !hasAnswered
+            postpone(entry, isAway ? limits.away : limits.unavailable, reason: reason, now: now)
         case .refused(let reason):
-            failuresInARow = 0
+            noteAnswer()
             if entry.attempts + 1 >= limits.refusalAttempts {
                 outcomes.append(.fail(entry, reason: reason))
                 lanes[entry.destination]?.finishHead(entry, limits: limits)
@@ -226,6 +229,11 @@ package struct LinkMachine {
         case .trouble(let reason):
             postpone(entry, limits.trouble, reason: reason, now: now)
         }
+    }
+
+    private mutating func noteAnswer() {
+        failuresInARow = 0
+        hasAnswered = true
     }
 
     private mutating func noteFailure(now: UInt64) {

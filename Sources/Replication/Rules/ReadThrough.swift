@@ -40,23 +40,23 @@ package enum ReadThrough {
         } ?? false
     }
 
-    /// What an asked member tells: of its work for the destination, the newest version that an enabled rule still brings,
-    /// as the replica that it will be.
-    package static func candidate(
+    /// What an asked member tells: of its work for the destination, the versions that an enabled rule still brings, as the
+    /// replicas that they will be; newest first. The first that was not removed at the destination already is the
+    /// member's candidate.
+    package static func candidates(
         _ work: [(version: ObjectVersion, rule: String)], _ configuration: ReplicationConfiguration?,
-        in region: RegionName, destinationOwner: Owner
-    ) -> Candidate? {
-        let brought = work.filter { configuration?.rule(id: $0.rule)?.isEnabled ?? false }
-        guard let best = brought.max(by: { $0.version.stamp < $1.version.stamp }),
-            let rule = configuration?.rule(id: best.rule)
-        else { return nil }
-        var replica = rule.replica(of: best.version, destinationOwner: destinationOwner)
-        // The bytes are read where they are.
-        if case .object(var shaped) = replica.content, let stored = best.version.object {
-            shaped.data = stored.data
-            replica.content = .object(shaped)
+        destinationOwner: Owner
+    ) -> [ObjectVersion] {
+        work.sorted { $0.version.stamp > $1.version.stamp }.compactMap { version, id in
+            guard let rule = configuration?.rule(id: id), rule.isEnabled else { return nil }
+            var replica = rule.replica(of: version, destinationOwner: destinationOwner)
+            // The bytes are read where they are.
+            if case .object(var shaped) = replica.content, let stored = version.object {
+                shaped.data = stored.data
+                replica.content = .object(shaped)
+            }
+            return replica
         }
-        return Candidate(region: region, version: replica)
     }
 
     /// The greatest stamp wins, as everywhere (DESIGN §5.2). A delete marker that is on its way hides what is older, and

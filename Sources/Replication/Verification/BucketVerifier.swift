@@ -4,10 +4,10 @@ package import Storage
 /// Compares buckets with each other by their digests, and version by version where these differ.
 package struct BucketVerifier: Sendable {
     package struct Member: Sendable {
-        package var store: RegionStore
+        package var store: any VerifiedRegion
         package var bucket: BucketName
 
-        package init(store: RegionStore, bucket: BucketName) {
+        package init(store: any VerifiedRegion, bucket: BucketName) {
             self.store = store
             self.bucket = bucket
         }
@@ -45,22 +45,22 @@ package struct BucketVerifier: Sendable {
     /// What differs behind `after`. With `repairs` what the rules promise is put into the outbox of a bucket that has it;
     /// nothing is ever deleted. Throws `NoSuchBucket` and what the stores throw.
     package func page(after: VersionPosition?, repairs: Bool) async throws -> Page {
-        let trees = try members.map { try $0.store.digests(of: $0.bucket) }
+        let trees = try await ofEach { try await $0.store.digests(of: $0.bucket) }
         var page = Page(roots: trees.map(\.root), comparison: DigestComparison(trees))
         guard !page.comparison.isEqual else { return page }
+        let slots = page.comparison.differingSlots
         var position = after
         repeat {
-            let pages = try members.map { member in
-                try member.store.fingerprints(
-                    of: member.bucket, slots: page.comparison.differingSlots, after: position, visiting: limits.step)
+            let start = position
+            let pages = try await ofEach { member in
+                try await member.store.fingerprints(
+                    of: member.bucket, slots: slots, after: start, visiting: limits.step)
             }
             page.visited += pages.reduce(0) { $0 + $1.visited }
             let comparison = FingerprintComparison(pages)
-            for difference in comparison.differences {
-                for var finding in try judge(difference) {
-                    if repairs { finding.isRepaired = try await repair(finding) }
-                    page.findings.append(finding)
-                }
+            for var finding in try await judge(comparison.differences) {
+                if repairs { finding.isRepaired = try await repair(finding) }
+                page.findings.append(finding)
             }
             position = comparison.end
             // Others of this thread have their turn.
@@ -71,25 +71,44 @@ package struct BucketVerifier: Sendable {
         return page
     }
 
-    private func judge(_ position: VersionPosition) throws -> [Finding] {
-        var sides = try members.map { member in
-            VersionJudge.Side(
-                region: member.store.region, bucket: try member.store.bucket(member.bucket),
-                standing: try member.store.standing(of: position, bucket: member.bucket))
+    /// Asks all members at once, since some may be far away.
+    private func ofEach<Value: Sendable>(
+        _ ask: @escaping @Sendable (Member) async throws -> Value
+    ) async throws -> [Value] {
+        try await withThrowingTaskGroup(of: (Int, Value).self) { group in
+            for (index, member) in members.enumerated() { group.addTask { (index, try await ask(member)) } }
+            var values: [Int: Value] = [:]
+            for try await (index, value) in group { values[index] = value }
+            return members.indices.compactMap { values[$0] }
         }
-        for index in sides.indices {
-            let member = members[index]
-            sides[index].version = try member.store.version(at: position, bucket: member.bucket)
-            guard sides[index].version == nil else { continue }
-            // A removal and its memory are one transaction, so what is gone by now is remembered by now.
-            sides[index].isErased = try member.store.wasErased(position.stamp, bucket: member.bucket)
-            let isNull = sides.contains { $0.standing.version?.isNull ?? false }
-            guard isNull, let null = try member.store.nullVersion(of: position.key, bucket: member.bucket) else {
-                continue
+    }
+
+    /// A few differences at a time, so that a region in another process is not asked for each of them.
+    private func judge(_ positions: [VersionPosition]) async throws -> [Finding] {
+        var findings: [Finding] = []
+        for start in stride(from: 0, to: positions.count, by: VerificationCall.maximumPositions) {
+            let some = Array(positions[start..<min(start + VerificationCall.maximumPositions, positions.count)])
+            let buckets = try await ofEach { try await $0.store.bucket($0.bucket) }
+            // All of these before any of what follows: the judge relies on it.
+            let standings = try await ofEach { try await $0.store.standings(of: some, bucket: $0.bucket) }
+            let counterparts = try await ofEach { try await $0.store.counterparts(of: some, bucket: $0.bucket) }
+            for (index, position) in some.enumerated() {
+                let isNull = standings.contains { $0[index].version?.isNull ?? false }
+                let sides = members.indices.map { member in
+                    var side = VersionJudge.Side(
+                        region: members[member].store.region, bucket: buckets[member],
+                        standing: standings[member][index])
+                    let counterpart = counterparts[member][index]
+                    side.version = counterpart.version
+                    // A removal and its memory are one transaction, so what is gone by now is remembered by now.
+                    side.isErased = counterpart.wasErased
+                    side.hasLaterNull = isNull && counterpart.nullStamp.map { position.stamp < $0 } ?? false
+                    return side
+                }
+                findings += VersionJudge(position, sides).findings
             }
-            sides[index].hasLaterNull = position.stamp < null.stamp
         }
-        return VersionJudge(position, sides).findings
+        return findings
     }
 
     private func repair(_ finding: Finding) async throws -> Bool {

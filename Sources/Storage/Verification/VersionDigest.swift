@@ -55,6 +55,11 @@ package struct VersionDigest: Sendable, Hashable {
         self.attributes = Digest128(hashing: attributes.bytes)
     }
 
+    init(content: Digest128, attributes: Digest128) {
+        self.content = content
+        self.attributes = attributes
+    }
+
     /// What a version adds to the digest of its key's slot is one hash of this.
     static func bytes(of version: ObjectVersion) -> [UInt8] {
         var writer = RecordWriter(version: format)

@@ -27,6 +27,12 @@ package struct VersionFingerprint: Sendable, Hashable {
         digest = VersionDigest(version)
         attributesStamp = version.attributesStamp
     }
+
+    init(position: VersionPosition, digest: VersionDigest, attributesStamp: VersionStamp) {
+        self.position = position
+        self.digest = digest
+        self.attributesStamp = attributesStamp
+    }
 }
 
 /// Some of a bucket's fingerprints, complete from where the page was asked for up to its end.

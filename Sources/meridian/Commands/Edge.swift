@@ -42,10 +42,7 @@ struct Edge: AsyncParsableCommand {
     }
 
     private func start() async throws {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw OperatorError("\"\(logLevel)\" is no log level: expected one of \(known).")
-        }
+        let level = try Serve.level(logLevel)
         var configuration = try Serve.configuration(file: config, listen: listen.isEmpty ? ["127.0.0.1:9080"] : listen)
         if let home {
             guard let region = RegionName(home) else { throw OperatorError("\"\(home)\" is no region's name.") }
@@ -53,13 +50,7 @@ struct Edge: AsyncParsableCommand {
         }
         let upstream = try Self.origin(origin)
         let folder = DataFolder(path: data)
-        guard let key = try folder.storedEdgeKey(), let credentials = try folder.storedRootCredentials(),
-            POSIXFile.exists(folder.path("ca.pem")), POSIXFile.exists(folder.path("ca-key.pem"))
-        else {
-            throw OperatorError(
-                "\(folder.path) lacks what an edge needs (edge.json, credentials.json, ca.pem, ca-key.pem): "
-                    + "run `meridian serve --data \(data)` first, or copy these files from the server's data folder.")
-        }
+        let (key, credentials) = try folder.sharedSecrets(for: "an edge", option: "--data")
         LoggingSystem.bootstrap { label in
             JSONLinesLogHandler(label: label, level: level, wallMilliseconds: WallClock.milliseconds)
         }

@@ -4,7 +4,11 @@ import S3Model
 /// What the replication commands print. Pure.
 enum ReplicationScreen {
     static func text(_ report: ReplicationReport) -> String {
-        guard !report.rules.isEmpty else { return "No bucket has replication rules." }
+        guard !report.rules.isEmpty else {
+            guard report.unreachable != nil else { return "No bucket has replication rules." }
+            return (["No bucket of the regions that answer has replication rules."] + unreachable(report.unreachable))
+                .joined(separator: "\n")
+        }
         var lines = StatusScreen.table(
             ["FROM", "TO", "RULE", "WAITING", "BYTES", "OLDEST", "RATE", "DONE IN", "RETRYING", "FAILED"],
             report.rules.map { rule in
@@ -44,7 +48,15 @@ enum ReplicationScreen {
                 "! \(failed) failed: see `meridian replication failures BUCKET`, then `meridian replication retry`.",
             ]
         }
+        lines += unreachable(report.unreachable)
         return lines.joined(separator: "\n")
+    }
+
+    /// What every report that is not whole ends with.
+    private static func unreachable(_ regions: [UnreachableRegion]?) -> [String] {
+        (regions ?? []).flatMap { region in
+            ["", "! Region \(region.region) is missing here, it does not answer: \(region.reason)"]
+        }
     }
 
     private static func state(_ link: ReplicationReport.Link) -> String {
@@ -87,15 +99,17 @@ enum ReplicationScreen {
                 }
             }
         }
+        lines += unreachable(report.unreachable)
         return lines.joined(separator: "\n")
     }
 
     static func text(_ report: RetryReport) -> String {
-        guard !report.buckets.isEmpty else { return "Nothing has failed." }
-        return report.buckets.map { bucket in
+        var lines = report.buckets.map { bucket in
             "\(bucket.bucket): \(bucket.retried) retried"
                 + (bucket.withoutRule > 0 ? ", \(bucket.withoutRule) left, for which there is no rule any more" : "")
-        }.joined(separator: "\n")
+        }
+        if lines.isEmpty { lines = ["Nothing has failed."] }
+        return (lines + unreachable(report.unreachable)).joined(separator: "\n")
     }
 
     static func text(_ report: FailureReport) -> String {
@@ -127,7 +141,9 @@ enum ReplicationScreen {
     }
 
     static func text(_ report: ConflictReport) -> String {
-        guard !report.conflicts.isEmpty else { return "No writes have crossed." }
+        guard !report.conflicts.isEmpty else {
+            return (["No writes have crossed."] + unreachable(report.unreachable)).joined(separator: "\n")
+        }
         var lines = StatusScreen.table(
             ["BUCKET", "KEY", "AHEAD", "BEHIND", "FOUND"],
             report.conflicts.map {
@@ -137,6 +153,7 @@ enum ReplicationScreen {
                 ]
             })
         if report.isTruncated { lines += ["", "There are more; name a bucket."] }
+        lines += unreachable(report.unreachable)
         return lines.joined(separator: "\n")
     }
 }

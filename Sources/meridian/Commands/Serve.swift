@@ -39,10 +39,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func start() async throws {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw OperatorError("\"\(logLevel)\" is no log level: expected one of \(known).")
-        }
+        let level = try Self.level(logLevel)
         let configuration = try Self.configuration(file: config, listen: listen)
         let folder = DataFolder(path: data)
         ProcessIdentity.keepFilesPrivate()
@@ -58,6 +55,14 @@ struct Serve: AsyncParsableCommand {
         try await Composition.run(
             configuration: configuration, dataFolder: folder, credentials: credentials, isFirstStart: isFirstStart,
             logger: Logger(label: "meridian"))
+    }
+
+    static func level(_ text: String) throws(OperatorError) -> Logger.Level {
+        guard let level = Logger.Level(rawValue: text) else {
+            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw OperatorError("\"\(text)\" is no log level: expected one of \(known).")
+        }
+        return level
     }
 
     /// Reads the file and lays the options over it.

@@ -55,8 +55,12 @@ enum StatusScreen {
             ["REGION", "STORE", "BUCKETS"],
             report.regions.map {
                 [
-                    $0.name + ($0.isHome ? " (home)" : ""),
-                    $0.isHealthy ? "answers" : "NOT HEALTHY: \($0.detail ?? "does not answer")", "\($0.buckets)",
+                    $0.name + ($0.isHome ? " (home)" : "") + ($0.address.map { " at \($0)" } ?? ""),
+                    $0.isHealthy
+                        ? "answers"
+                        : $0.answers == false
+                            ? "DOES NOT ANSWER" : "NOT HEALTHY: \($0.detail ?? "does not answer")",
+                    $0.answers == false ? "?" : "\($0.buckets)",
                 ]
             } + (report.unservedRegions ?? []).map { [$0, "NOT SERVED: not configured", "?"] })
         lines.append("")

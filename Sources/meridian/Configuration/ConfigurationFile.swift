@@ -14,7 +14,7 @@ package enum ConfigurationFile {
         "version", "regions", "homeRegion", "account", "canonicalID", "displayName", "listen", "domains", "users",
         "limits",
     ]
-    static let regionKeys = ["name", "latitude", "longitude"]
+    static let regionKeys = ["name", "latitude", "longitude", "server"]
     static let userKeys = ["accessKeyID", "secretAccessKey", "account", "canonicalID", "displayName", "name"]
     static let limitKeys = [
         "maximumConnections", "maximumHeadBytes", "headTimeoutSeconds", "stallTimeoutSeconds", "idleTimeoutSeconds",
@@ -70,6 +70,11 @@ package enum ConfigurationFile {
                             ? "\(place): region \(region.name) is there twice."
                             : "\(place): \(region.name) and \(other.name) have the same internal number. Rename one.")
                 }
+                for other in out.regions where region.server != nil && other.server == region.server {
+                    throw OperatorError(
+                        "\(place).server: \(other.name) listens there already. Each region's process needs an address "
+                            + "of its own.")
+                }
                 out.regions.append(region)
             }
             out.homeRegion = out.regions[0].name
@@ -83,7 +88,7 @@ package enum ConfigurationFile {
         }
     }
 
-    /// A region is its name, or an object with its coordinates.
+    /// A region is its name, or an object with its coordinates and the address of its own process.
     private static func readRegion(
         _ value: JSONValue, place: String
     ) throws(OperatorError) -> ServerConfiguration.Region {
@@ -101,14 +106,27 @@ package enum ConfigurationFile {
         let regionName = try name(try object.required("name"))
         let latitude = try object.number("latitude", in: -90...90)
         let longitude = try object.number("longitude", in: -180...180)
+        var coordinates: Coordinate?
         switch (latitude, longitude) {
-        case (let latitude?, let longitude?):
-            let coordinates = Coordinate(latitude: latitude, longitude: longitude)
-            return ServerConfiguration.Region(name: regionName, coordinates: coordinates)
-        case (nil, nil):
-            return ServerConfiguration.Region(name: regionName)
+        case (let latitude?, let longitude?): coordinates = Coordinate(latitude: latitude, longitude: longitude)
+        case (nil, nil): break
         default: throw OperatorError("\(place) needs both latitude and longitude, or neither.")
         }
+        return ServerConfiguration.Region(name: regionName, coordinates: coordinates, server: try readServer(object))
+    }
+
+    private static func readServer(_ region: ConfigurationObject) throws(OperatorError) -> ListenAddress? {
+        guard let text = try region.string("server") else { return nil }
+        let address: ListenAddress
+        do { address = try ListenAddress.parse(text) } catch {
+            throw OperatorError("\(region.path("server")): \(error.message)")
+        }
+        guard address.port != 0, address == address.reachable else {
+            throw OperatorError(
+                "\(region.path("server")): the other processes cannot reach \(text). Name the host and port at which "
+                    + "they find the region; to listen on every address, use `meridian region --listen`.")
+        }
+        return address
     }
 
     private static func readRoot(

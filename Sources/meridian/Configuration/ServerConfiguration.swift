@@ -11,10 +11,13 @@ package struct ServerConfiguration: Sendable, Equatable {
         package let name: RegionName
         /// `nil`: those of AWS's region of that name, if there is one.
         package let coordinates: Coordinate?
+        /// Where the region's own process listens (`meridian region`); `nil`: the region runs in the server's process.
+        package let server: ListenAddress?
 
-        package init(name: RegionName, coordinates: Coordinate? = nil) {
+        package init(name: RegionName, coordinates: Coordinate? = nil, server: ListenAddress? = nil) {
             self.name = name
             self.coordinates = coordinates
+            self.server = server
         }
     }
 

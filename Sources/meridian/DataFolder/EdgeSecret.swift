@@ -35,4 +35,17 @@ extension DataFolder {
             throw OperatorError("The edge key cannot be read: \(failure).")
         }
     }
+
+    /// What the processes of an installation share: the server's key and root credentials, beside the files of the local
+    /// certificate authority. Throws ``OperatorError`` that names `option` when something is missing.
+    func sharedSecrets(for process: String, option: String) throws -> (key: EdgeKey, credentials: RootCredentials) {
+        guard let key = try storedEdgeKey(), let credentials = try storedRootCredentials(),
+            POSIXFile.exists(self.path("ca.pem")), POSIXFile.exists(self.path("ca-key.pem"))
+        else {
+            throw OperatorError(
+                "\(path) lacks what \(process) needs (edge.json, credentials.json, ca.pem, ca-key.pem): start the server "
+                    + "(`meridian serve`) first and give its data folder with \(option), or copy these files from it.")
+        }
+        return (key, credentials)
+    }
 }

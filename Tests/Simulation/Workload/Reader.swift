@@ -37,8 +37,9 @@ struct Reader: Sendable {
             guard let other = member.store else { return nil }
             let bucket = try other.bucket(member.bucket)
             guard ReadThrough.mayPromise(key, bucket.replication, to: node.bucket) else { return nil }
-            return ReadThrough.candidate(
-                try work(key, other, bucket, node), bucket.replication, in: member.region, destinationOwner: owner)
+            let promised = ReadThrough.candidates(
+                try work(key, other, bucket, node), bucket.replication, destinationOwner: owner)
+            return promised.first.map { ReadThrough.Candidate(region: member.region, version: $0) }
         }
         faults.count(\.reads)
         switch ReadThrough.decide(mode, local: here, candidates: candidates) {

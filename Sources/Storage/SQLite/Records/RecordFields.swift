@@ -1,18 +1,18 @@
-import S3Model
+package import S3Model
 
 /// Fields that several records share. Their coding is part of each record's version: a change here is a new version of
 /// all of them.
 extension RecordWriter {
-    mutating func write(_ stamp: VersionStamp) { write(fixed: stamp.bytes) }
-    mutating func write(_ time: Timestamp) { write(time.milliseconds) }
+    package mutating func write(_ stamp: VersionStamp) { write(fixed: stamp.bytes) }
+    package mutating func write(_ time: Timestamp) { write(time.milliseconds) }
 
-    mutating func write(_ owner: Owner) {
+    package mutating func write(_ owner: Owner) {
         write(owner.account.rawValue)
         write(owner.canonicalID)
         write(owner.displayName)
     }
 
-    mutating func write(_ tags: [Tag]) {
+    package mutating func write(_ tags: [Tag]) {
         write(list: tags) { writer, tag in
             writer.write(tag.key)
             writer.write(tag.value)
@@ -42,7 +42,7 @@ extension RecordWriter {
         write(code)
     }
 
-    mutating func write(_ checksum: ObjectChecksum?) {
+    package mutating func write(_ checksum: ObjectChecksum?) {
         write(checksum?.algorithm)
         guard let checksum else { return }
         write(checksum.type)
@@ -83,32 +83,32 @@ extension RecordWriter {
 }
 
 extension RecordReader {
-    mutating func stamp() throws(RecordError) -> VersionStamp {
+    package mutating func stamp() throws(RecordError) -> VersionStamp {
         guard let stamp = VersionStamp(bytes: try fixed(VersionStamp.byteCount)) else {
             throw RecordError("has a stamp that is not one")
         }
         return stamp
     }
 
-    mutating func timestamp() throws(RecordError) -> Timestamp { Timestamp(milliseconds: try signed()) }
+    package mutating func timestamp() throws(RecordError) -> Timestamp { Timestamp(milliseconds: try signed()) }
 
-    mutating func account() throws(RecordError) -> AccountID {
+    package mutating func account() throws(RecordError) -> AccountID {
         let raw = try text()
         guard let account = AccountID(raw) else { throw RecordError("has an account that is not twelve digits") }
         return account
     }
 
-    mutating func owner() throws(RecordError) -> Owner {
+    package mutating func owner() throws(RecordError) -> Owner {
         Owner(account: try account(), canonicalID: try text(), displayName: try text())
     }
 
-    mutating func bucketName() throws(RecordError) -> BucketName {
+    package mutating func bucketName() throws(RecordError) -> BucketName {
         let raw = try text()
         guard let name = BucketName(raw) else { throw RecordError("has a bucket name that breaks the rules") }
         return name
     }
 
-    mutating func tags() throws(RecordError) -> [Tag] {
+    package mutating func tags() throws(RecordError) -> [Tag] {
         try list { (reader) throws(RecordError) in Tag(key: try reader.text(), value: try reader.text()) }
     }
 
@@ -133,7 +133,7 @@ extension RecordReader {
         }
     }
 
-    mutating func checksum() throws(RecordError) -> ObjectChecksum? {
+    package mutating func checksum() throws(RecordError) -> ObjectChecksum? {
         guard let algorithm = try checksumAlgorithm() else { return nil }
         guard let type = try checksumType() else { throw RecordError("has a checksum without a type") }
         return ObjectChecksum(algorithm: algorithm, type: type, value: try text())

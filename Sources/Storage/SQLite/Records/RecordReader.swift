@@ -1,17 +1,17 @@
 /// Why bytes are not a record.
-struct RecordError: Error, Equatable {
-    let reason: String
-    init(_ reason: String) { self.reason = reason }
+package struct RecordError: Error, Equatable {
+    package let reason: String
+    package init(_ reason: String) { self.reason = reason }
 }
 
 /// Reads what ``RecordWriter`` wrote. Never reads outside the bytes and never reserves more memory than they can fill,
 /// whatever they are; all mistakes are `RecordError`s.
-struct RecordReader {
+package struct RecordReader {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
 
     /// The bytes must outlive the reader. Checks the version byte.
-    init(_ bytes: UnsafeRawBufferPointer, version: UInt8) throws(RecordError) {
+    package init(_ bytes: UnsafeRawBufferPointer, version: UInt8) throws(RecordError) {
         self.bytes = bytes
         let found = try byte()
         guard found == version else { throw RecordError("has version \(found), version \(version) was expected") }
@@ -19,13 +19,13 @@ struct RecordReader {
 
     private var remaining: Int { bytes.count - position }
 
-    mutating func byte() throws(RecordError) -> UInt8 {
+    package mutating func byte() throws(RecordError) -> UInt8 {
         guard position < bytes.count else { throw RecordError("ends too early, at byte \(position)") }
         defer { position += 1 }
         return bytes[position]
     }
 
-    mutating func unsigned() throws(RecordError) -> UInt64 {
+    package mutating func unsigned() throws(RecordError) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -37,19 +37,19 @@ struct RecordReader {
         }
     }
 
-    mutating func signed() throws(RecordError) -> Int64 {
+    package mutating func signed() throws(RecordError) -> Int64 {
         let folded = try unsigned()
         return Int64(bitPattern: folded >> 1) ^ -Int64(bitPattern: folded & 1)
     }
 
-    mutating func int() throws(RecordError) -> Int {
+    package mutating func int() throws(RecordError) -> Int {
         let value = try signed()
         guard let number = Int(exactly: value) else { throw RecordError("has the number \(value), too large here") }
         return number
     }
 
     /// A number of bytes or elements; every element takes at least one byte, so it is never above what is left.
-    mutating func count() throws(RecordError) -> Int {
+    package mutating func count() throws(RecordError) -> Int {
         let value = try unsigned()
         guard value <= UInt64(remaining) else {
             throw RecordError("claims \(value) elements with \(remaining) bytes left, at byte \(position)")
@@ -57,7 +57,7 @@ struct RecordReader {
         return Int(value)
     }
 
-    mutating func text() throws(RecordError) -> String {
+    package mutating func text() throws(RecordError) -> String {
         let length = try count()
         let slice = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
         guard let text = String(validating: slice, as: UTF8.self) else {
@@ -67,13 +67,13 @@ struct RecordReader {
         return text
     }
 
-    mutating func fixed(_ length: Int) throws(RecordError) -> UnsafeRawBufferPointer {
+    package mutating func fixed(_ length: Int) throws(RecordError) -> UnsafeRawBufferPointer {
         guard length <= remaining else { throw RecordError("ends too early, at byte \(position)") }
         defer { position += length }
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
     }
 
-    mutating func bool() throws(RecordError) -> Bool {
+    package mutating func bool() throws(RecordError) -> Bool {
         switch try byte() {
         case 0: return false
         case 1: return true
@@ -81,9 +81,10 @@ struct RecordReader {
         }
     }
 
-    mutating func optionalText() throws(RecordError) -> String? { try bool() ? try text() : nil }
+    package mutating func optionalText() throws(RecordError) -> String? { try bool() ? try text() : nil }
 
-    mutating func list<Element>(_ element: (inout RecordReader) throws(RecordError) -> Element) throws(RecordError)
+    package mutating func list<Element>(_ element: (inout RecordReader) throws(RecordError) -> Element)
+        throws(RecordError)
         -> [Element]
     {
         let length = try count()
@@ -95,14 +96,14 @@ struct RecordReader {
     }
 
     /// A value of an enumeration stored by its raw byte.
-    mutating func enumeration<Value: RawRepresentable<UInt8>>(_ type: Value.Type) throws(RecordError) -> Value {
+    package mutating func enumeration<Value: RawRepresentable<UInt8>>(_ type: Value.Type) throws(RecordError) -> Value {
         let raw = try byte()
         guard let value = Value(rawValue: raw) else { throw RecordError("has the unknown \(type) \(raw)") }
         return value
     }
 
     /// All fields have been read: nothing may be left.
-    func finish() throws(RecordError) {
+    package func finish() throws(RecordError) {
         guard remaining == 0 else { throw RecordError("has \(remaining) bytes too many") }
     }
 }

@@ -1,8 +1,8 @@
-import S3Model
+package import S3Model
 
 /// How an ``ObjectVersion`` is stored. Key and stamp are columns beside the record; `isCurrent` is not stored.
-enum VersionRecord {
-    static let version: UInt8 = 1
+package enum VersionRecord {
+    package static let version: UInt8 = 1
 
     private enum Flag {
         static let isNull: UInt8 = 1
@@ -12,7 +12,7 @@ enum VersionRecord {
         static let all: UInt8 = 7
     }
 
-    static func encode(_ version: ObjectVersion) -> [UInt8] {
+    package static func encode(_ version: ObjectVersion) -> [UInt8] {
         var writer = RecordWriter(version: Self.version)
         var flags: UInt8 = 0
         if version.isNull { flags |= Flag.isNull }
@@ -41,7 +41,7 @@ enum VersionRecord {
         writer.write(content.data)
     }
 
-    static func decode(_ bytes: UnsafeRawBufferPointer, key: ObjectKey, stamp: VersionStamp) throws(RecordError)
+    package static func decode(_ bytes: UnsafeRawBufferPointer, key: ObjectKey, stamp: VersionStamp) throws(RecordError)
         -> ObjectVersion
     {
         var reader = try RecordReader(bytes, version: version)

@@ -27,7 +27,7 @@ enum EdgeComposition {
             router: EdgeRouter(
                 endpoints: endpoints, table: table, home: configuration.homeRegion,
                 places: Installation.places(configuration, and: [configuration.homeRegion]),
-                accounts: accounts(configuration, credentials), random: random),
+                accounts: configuration.accounts(credentials), random: random),
             forwarder: forwarder, key: key, time: time, random: random, logger: logger)
         let authority = try CertificateAuthority.loadOrCreate(
             directory: dataFolder.path, names: configuration.domains, time: time)
@@ -54,13 +54,5 @@ enum EdgeComposition {
         feed.close()
         forwarder.close()
         try await eventLoops.shutdownGracefully()
-    }
-
-    private static func accounts(
-        _ configuration: ServerConfiguration, _ credentials: RootCredentials
-    ) -> [String: AccountID] {
-        var accounts = [credentials.accessKeyID: configuration.rootOwner.account]
-        for user in configuration.users { accounts[user.accessKeyID] = user.owner.account }
-        return accounts
     }
 }

@@ -1,14 +1,20 @@
 import AccessPoints
 import Cluster
 import Environment
+import Gateway
 import Logging
 import Replication
 import S3Model
 import Storage
 
-/// Everything below the gateway, open and ready: the control store and what follows it, one store per region, and the
-/// replication between them.
+/// Everything below the gateway, open and ready: the control store and what follows it, one store for each region of
+/// this process, and the replication from them, also to the regions of other processes.
 struct Installation: Sendable {
+    let layout: ProcessLayout
+    /// The processes of the other regions.
+    let peers: RegionPeers
+    /// What is asked of these while they still have it alone.
+    let peerReads: [RegionName: PeerReads]
     let control: any ControlStore
     let directory: BucketDirectory
     let places: RegionDirectory
@@ -26,53 +32,91 @@ struct Installation: Sendable {
     /// Threads per region that wait for the disk.
     private static let diskThreads = 4
 
-    /// Opens the stores in the data folder. Throws ``OperatorError`` in words a person can act on.
+    /// Opens the stores of this process's regions in the data folder. Throws ``OperatorError`` in words a person can act
+    /// on.
     static func open(
-        _ configuration: ServerConfiguration, in folder: DataFolder, time: any TimeSource, random: any RandomSource,
-        log: Logger
+        _ configuration: ServerConfiguration, _ layout: ProcessLayout, in folder: DataFolder,
+        control: any ControlStore, peers: RegionPeers, time: any TimeSource, random: any RandomSource, log: Logger
     ) async throws -> Installation {
-        let regions = configuration.regions.map(\.name)
-        let unserved = try folder.regionsWithData().filter { name in !regions.contains { $0.rawValue == name } }
-        for region in unserved {
-            log.warning(
-                "a region with data is not configured: its buckets are not served", metadata: ["region": "\(region)"])
-        }
+        let unserved = try unservedRegions(configuration, in: folder, log: log)
         let places = places(configuration)
-        let control = try await EmbeddedControlStore.open(path: folder.path("control.sqlite"))
         let directory = BucketDirectory(store: control, time: time)
         let table = RoutingTable(store: control, time: time)
         let registry = AccessPointRegistry(
             store: control, buckets: directory, regions: places, table: table, time: time, random: random)
         var stores: [RegionName: RegionStore] = [:]
-        for region in regions {
+        for region in layout.served {
             let store = try await openRegion(region, in: folder, time: time, random: random)
             stores[region] = store
-            let conflicts = try await directory.reconcile(
-                region: region, buckets: store.listBuckets().map { ($0.name, $0.owner) })
-            for name in conflicts {
-                log.error(
-                    "a bucket's name belongs to another region", metadata: ["bucket": "\(name)", "in": "\(region)"])
-            }
+            try await reconcile(directory, with: store, log: log)
         }
+        try await directory.refresh()
         try await table.refresh()
-        let links = stores.mapValues { InProcessPeerLink($0) as any PeerLink }
-        let replication = stores.values.sorted { $0.region < $1.region }.map { store in
-            ReplicationService(
-                region: store, links: links, locate: { directory.location(of: $0) }, time: time, random: random,
-                hooks: ReplicationHooks(notice: { report($0, from: store.region, log: log) }))
-        }
-        let regionStores = stores
-        let jobs = BatchJobRegistry(
-            control: control, locate: { directory.location(of: $0) },
-            bucket: { try regionStores[$0.region]?.bucket($0.name) }, time: time, random: random)
+        let jobs = jobs(control, directory, stores, peers, time: time, random: random)
         let reports = BatchReportWriter(stores: stores, locate: { directory.location(of: $0) })
         let runners = stores.values.sorted { $0.region < $1.region }.map {
             BatchJobRunner(store: $0, registry: jobs, writer: reports, log: log)
         }
         return Installation(
-            control: control, directory: directory, places: places, table: table, registry: registry, stores: stores,
-            unservedRegions: unserved, replication: replication, jobs: jobs,
+            layout: layout, peers: peers,
+            peerReads: peers.clients.reduce(into: [:]) { $0[$1.key] = PeerReads($1.key, over: $1.value, time: time) },
+            control: control, directory: directory, places: places, table: table,
+            registry: registry, stores: stores, unservedRegions: unserved,
+            replication: replication(stores, peers, directory, time: time, random: random, log: log), jobs: jobs,
             jobRunners: runners, time: time, log: log)
+    }
+
+    private static func unservedRegions(
+        _ configuration: ServerConfiguration, in folder: DataFolder, log: Logger
+    ) throws -> [String] {
+        let regions = Set(configuration.regions.map(\.name.rawValue))
+        let unserved = try folder.regionsWithData().filter { !regions.contains($0) }
+        for region in unserved {
+            log.warning(
+                "a region with data is not configured: its buckets are not served", metadata: ["region": "\(region)"])
+        }
+        return unserved
+    }
+
+    private static func reconcile(_ directory: BucketDirectory, with store: RegionStore, log: Logger) async throws {
+        let conflicts = try await directory.reconcile(
+            region: store.region, buckets: store.listBuckets().map { ($0.name, $0.owner) })
+        for name in conflicts {
+            log.error(
+                "a bucket's name belongs to another region", metadata: ["bucket": "\(name)", "in": "\(store.region)"])
+        }
+    }
+
+    /// One service per region of this process. Their links lead to these, and over HTTP to all others.
+    private static func replication(
+        _ stores: [RegionName: RegionStore], _ peers: RegionPeers, _ directory: BucketDirectory,
+        time: any TimeSource, random: any RandomSource, log: Logger
+    ) -> [ReplicationService] {
+        var links = stores.mapValues { InProcessPeerLink($0) as any PeerLink }
+        for (region, client) in peers.clients { links[region] = HTTPPeerLink(region, over: client, time: time) }
+        return stores.values.sorted { $0.region < $1.region }.map { store in
+            ReplicationService(
+                region: store, links: links, locate: { directory.location(of: $0) }, time: time, random: random,
+                hooks: ReplicationHooks(notice: { report($0, from: store.region, log: log) }))
+        }
+    }
+
+    private static func jobs(
+        _ control: any ControlStore, _ directory: BucketDirectory, _ stores: [RegionName: RegionStore],
+        _ peers: RegionPeers, time: any TimeSource, random: any RandomSource
+    ) -> BatchJobRegistry {
+        BatchJobRegistry(
+            control: control, locate: { directory.location(of: $0) },
+            bucket: { location in
+                if let store = stores[location.region] { return try store.bucket(location.name) }
+                guard let client = peers[location.region] else { return nil }
+                return try await RemoteRegion(location.region, at: client, time: time).bucket(location.name)
+            },
+            shareProcess: { one, other in
+                one == other || stores[one] != nil && stores[other] != nil
+                    || peers[one].map { client in peers[other] === client } ?? false
+            },
+            time: time, random: random)
     }
 
     /// The configured regions, and `others`, with their distances.
@@ -102,7 +146,6 @@ struct Installation: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await directory.run() }
             group.addTask { await table.run() }
-            group.addTask { await registry.run() }
             for service in replication { group.addTask { await service.run() } }
             for runner in jobRunners { group.addTask { await runner.run() } }
             for store in stores.values { group.addTask { await collectGarbage(of: store) } }
@@ -126,27 +169,36 @@ struct Installation: Sendable {
         }
     }
 
-    /// Removals are remembered while any region may send the removed version again. All regions that are configured run
-    /// in this process, so all can be asked.
+    /// Removals are remembered while any region may send the removed version again. While a region's process is away it
+    /// cannot be asked, and nothing is forgotten.
     private func forgetOldReplicas() async {
         while !Task.isCancelled {
             do {
                 try await time.sleep(milliseconds: 3_600_000)
-                for store in stores.values {
-                    _ = try await store.forgetArrivals()
-                    _ = try await store.forgetErasures {
-                        try stores.values.compactMap { try $0.oldestReplicationWork() }.min()
-                    }
-                }
+                for store in stores.values { _ = try await store.forgetArrivals() }
+                for store in stores.values { _ = try await store.forgetErasures(oldestWork: oldestReplicationWork) }
             } catch is CancellationError {
                 return
+            } catch let fault as PeerFault {
+                log.notice("removed versions are remembered on", metadata: ["reason": "\(fault)"])
             } catch {
                 log.error("forgetting removed versions failed", metadata: ["error": "\(error)"])
             }
         }
     }
 
+    /// Of all regions that are configured.
+    private func oldestReplicationWork() async throws -> VersionStamp? {
+        var stamps = try stores.values.compactMap { try $0.oldestReplicationWork() }
+        for region in peers.regions {
+            guard let peer = peerReads[region], let stamp = try await peer.oldestReplicationWork() else { continue }
+            stamps.append(stamp)
+        }
+        return stamps.min()
+    }
+
     func close() async throws {
+        peers.close()
         for store in stores.values { try await store.close() }
         try await control.close()
     }
