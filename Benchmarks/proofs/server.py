@@ -42,9 +42,7 @@ class Server:
         """Starts (again) and waits until it is ready. The port stays the same. Returns the seconds that took."""
         begun = time.monotonic()
         with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [self.binary, "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"],
-                stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log)
         while True:
             record = self._runtime()
             if record and record["pid"] == self.process.pid:
@@ -56,6 +54,9 @@ class Server:
         keys = json.loads((self.data / "credentials.json").read_text())
         self.access_key, self.secret_key = keys["accessKeyID"], keys["secretAccessKey"]
         return time.monotonic() - begun
+
+    def command(self):
+        return [self.binary, "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
 
     def _runtime(self):
         try:

@@ -46,6 +46,7 @@ class Signer:
 
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
+CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.I)
 
 
 class Answer:
@@ -61,8 +62,8 @@ class Answer:
 class Connection:
     """One keep-alive connection. Every failure is an OSError; the connection is of no use afterwards."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+    def __init__(self, port, timeout=60):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
 
@@ -74,6 +75,8 @@ class Connection:
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self._more()
         head, data = data[:end], data[end + 4:]
+        if not is_head and CHUNKED.search(head):
+            return Answer(head, self._chunks(data))
         length = LENGTH.search(head)
         if length is None and not (is_head or head[9:12] in (b"204", b"304")):
             raise OSError(f"an answer without a length: {head!r}")
@@ -86,6 +89,21 @@ class Connection:
             data = b"".join(pieces)
         self.rest = data[expected:]
         return Answer(head, data[:expected])
+
+    def _chunks(self, data):
+        """A body in chunks without trailers: what others than Meridian send."""
+        pieces = []
+        while True:
+            while (end := data.find(b"\r\n")) < 0:
+                data += self._more()
+            size = int(data[:end].split(b";")[0], 16)
+            while len(data) < end + 4 + size:
+                data += self._more()
+            pieces.append(data[end + 2:end + 2 + size])
+            data = data[end + 4 + size:]
+            if size == 0:
+                self.rest = data
+                return b"".join(pieces)
 
     def _more(self):
         piece = self.socket.recv(1 << 18)
