@@ -30,7 +30,7 @@ from server import REGIONS
 from wire import quantile, signer
 from writing import Progress, Writer, read_versions
 
-POINT = "kill-regions"
+POINT, SERVER = "kill-regions", "server"
 
 
 class Watch(threading.Thread):
@@ -42,6 +42,7 @@ class Watch(threading.Thread):
         self.installation, self.interval = installation, interval
         self.down, self.lock = set(), threading.Lock()
         self.restarts, self.oldest, self.most, self.over = [], {}, 0, False
+        self.deaths = {}
 
     def run(self):
         while not self.over:
@@ -53,6 +54,9 @@ class Watch(threading.Thread):
         for name in self.installation.regions:
             if name in self.down:
                 continue
+            code = self.installation.regions[name].process.poll()
+            if code is not None and name not in self.down:
+                self.deaths[name] = f"{name} ended by itself with {code}"
             try:
                 waiting[name] = self.installation.query(
                     name, "SELECT coalesce(min(id), 0), count(*), min(enqueued) FROM outbox")[0]
@@ -83,11 +87,11 @@ class Watch(threading.Thread):
             self.restarts.append(restart)
 
 
-def schedule(chance, kills, single):
-    """Which regions die together, in order: each of them `kills` times."""
-    if single:
-        return [[REGIONS[0]]] * kills
-    rest = [name for name in REGIONS for _ in range(kills)]
+def schedule(chance, given):
+    """Which processes die together, in order: each of them as often as asked for."""
+    if given.single:
+        return [[SERVER]] * given.kills
+    rest = [name for name in (*REGIONS, *([SERVER] if given.server else [])) for _ in range(given.kills)]
     chance.shuffle(rest)
     steps = []
     while rest:
@@ -108,20 +112,20 @@ def play(installation, progress, watch, steps, given):
         while progress.written < progress.objects * number / (len(steps) + 1) and time.monotonic() < limit:
             time.sleep(0.01)
         time.sleep(chance.uniform(0, given.gap))
-        down = installation.regions if given.single else step
-        watch.down |= set(down)
+        watch.down |= set(installation.regions if given.single else step)
         at = progress.written
-        for name in step:
-            installation.regions[name].kill()
+        processes = {name: installation.regions.get(name, installation) for name in step}
+        for process in processes.values():
+            process.kill()
         time.sleep(chance.uniform(0, given.down) * (3 if chance.random() < 0.1 else 1))
         begun = time.monotonic()
-        for name in step:
-            restart = {"regions": "all" if given.single else name, "written": at, "begun": time.monotonic()}
-            restart["ready"] = installation.regions[name].start()
-            watch.down -= set(down if given.single else [name])
+        for name, process in processes.items():
+            restart = {"process": name, "written": at, "begun": time.monotonic()}
+            restart["ready"] = process.start()
+            watch.down -= set(installation.regions if given.single else [name])
             watch.note(restart)
         took = time.monotonic() - begun
-        print(f"  kill {number + 1:2}: {' and '.join(step) if not given.single else 'all':32} at {at:6} objects, "
+        print(f"  kill {number + 1:2}: {' and '.join(step):32} at {at:6} objects, "
               f"{sum(r['waiting'] for r in watch.restarts[-len(step):]):5} entries wait, ready in {took:.2f} s", flush=True)
     progress.over = True
 
@@ -357,7 +361,7 @@ def prove(installation, given, facts):
     watch.start()
     for writer in writers:
         writer.start()
-    play(installation, progress, watch, schedule(random.Random(given.seed), given.kills, given.single), given)
+    play(installation, progress, watch, schedule(random.Random(given.seed), given), given)
     for writer in writers:
         writer.join()
     report_writers(writers, facts, time.monotonic() - begun)
@@ -370,7 +374,7 @@ def prove(installation, given, facts):
     time.sleep(1)
     watch.over = True
     watch.join()
-    wrong += report_kills(watch, facts)
+    wrong += [*watch.deaths.values(), *report_kills(watch, facts)]
     facts.update(quietSeconds=quiet, abortedUploads=abort_uploads(installation, buckets))
     time.sleep(3)
     restart_all(installation)
@@ -399,6 +403,7 @@ def main():
     arguments.add_argument("--down", type=float, default=1.0, help="seconds that a region stays dead, at most (3x at times)")
     arguments.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     arguments.add_argument("--single", action="store_true", help="all regions in the server's process")
+    arguments.add_argument("--server", action="store_true", help="kill the server of the access point, too")
     arguments.add_argument("--keep", action="store_true", help="leave the data folder")
     arguments.add_argument("--json", help="a file for the figures")
     given = arguments.parse_args()
