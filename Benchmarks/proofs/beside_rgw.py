@@ -122,7 +122,8 @@ class Gateway:
                             "SYNC_LEASE": str(given.lease)}
 
     def up(self):
-        subprocess.run([self.lab / "ceph-up.sh", self.folder], env=self.environment, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [self.lab / "ceph-up.sh", self.folder], env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
     def __enter__(self):
         self.up()

@@ -1,4 +1,4 @@
-"""Starts an installation: the server alone with all regions in it, or the server and every region as a process of its own."""
+"""Starts an installation: the server alone with all regions in it, or the server and a process for every region."""
 
 import json
 import os
@@ -66,6 +66,17 @@ class Region:
         owner = self.installation
         return Signer(owner.access_key, owner.secret_key, f"127.0.0.1:{self.port}", self.name)
 
+    def client(self):
+        """A boto3 client of this region's own address."""
+        import boto3
+        from botocore.config import Config
+
+        owner = self.installation
+        return boto3.Session().client(
+            "s3", region_name=self.name, endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id=owner.access_key, aws_secret_access_key=owner.secret_key,
+            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}))
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -92,6 +103,7 @@ class Inside:
     data = property(lambda self: self.installation.data)
     process = property(lambda self: self.installation.process)
     signer = Region.signer
+    client = Region.client
     answers = Region.answers
 
     def kill(self):

@@ -237,7 +237,7 @@ class Writer(threading.Thread):
 
 
 def read_versions(port, signer, bucket, attempts):
-    """Reads these acknowledged versions and compares their SHA-256 sums. Returns (how many were read, what is wrong)."""
+    """Reads acknowledged versions and compares their SHA-256 sums. Returns (how many were read, what is wrong)."""
     link, wrong, count = Connection(port), [], 0
     for attempt in attempts:
         answer = link.ask(signer.request("GET", f"/{bucket}/{attempt.key}", query=f"versionId={attempt.version}"))
@@ -246,6 +246,7 @@ def read_versions(port, signer, bucket, attempts):
             wrong.append(f"{bucket}/{attempt.key} {attempt.version}: {answer.status}, {len(answer.body)} bytes "
                          f"instead of {attempt.size}")
         elif answer.header("x-amz-version-id") != attempt.version:
-            wrong.append(f"{bucket}/{attempt.key}: version id {answer.header('x-amz-version-id')}, not {attempt.version}")
+            found = answer.header("x-amz-version-id")
+            wrong.append(f"{bucket}/{attempt.key}: version id {found}, not {attempt.version}")
     link.close()
     return count, wrong
