@@ -125,7 +125,7 @@ def play(installation, progress, watch, steps, given):
             restart["ready"] = process.start()
             watch.down -= set(installation.regions if given.single else [name])
             watch.note(restart)
-        took, waiting = time.monotonic() - begun, sum(restart["waiting"] for restart in watch.restarts[-len(step):])
+        took, waiting = time.monotonic() - begun, max(restart["waiting"] for restart in watch.restarts[-len(step):])
         print(f"  kill {number + 1:2}: {' and '.join(step):32} at {at:6} objects, "
               f"{waiting:5} entries wait, ready in {took:.2f} s", flush=True)
     progress.over = True
@@ -187,8 +187,8 @@ def report_kills(watch, facts):
     facts.update(restarts=restarts, oldestPendingSeconds=watch.oldest, mostWaiting=watch.most)
     if not restarts:
         return []
-    print(f"{len(restarts)} restarts, at which {sum(waited)} entries waited (at one {max(waited)}; at most {watch.most} "
-          f"at any time); start to ready p50 {quantile(ready, .5):.2f} s, max {max(ready):.2f} s")
+    print(f"{len(restarts)} restarts, at which p50 {quantile(waited, .5)}, max {max(waited)} entries waited "
+          f"(at most {watch.most} at any time); start to ready p50 {quantile(ready, .5):.2f} s, max {max(ready):.2f} s")
     if done:
         print(f"start to all of these delivered: p50 {quantile(done, .5):.2f} s, p90 {quantile(done, .9):.2f} s, max "
               f"{max(done):.2f} s")
