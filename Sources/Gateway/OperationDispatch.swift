@@ -58,7 +58,7 @@ package struct OperationDispatch: Sendable {
         case .copyObject: try await objects.copyObject(target)
         case .deleteObject: try await objects.deleteObject(target)
         case .deleteObjects: try await objects.deleteObjects(target)
-        case .getObjectAttributes: try objects.getObjectAttributes(target)
+        case .getObjectAttributes: try await objects.getObjectAttributes(target)
         case .getObjectTagging: try await objects.getObjectTagging(target)
         case .putObjectTagging: try await objects.putObjectTagging(target)
         case .deleteObjectTagging: try await objects.deleteObjectTagging(target)

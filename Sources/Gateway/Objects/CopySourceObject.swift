@@ -55,9 +55,8 @@ extension ObjectOperations {
             version = try await member.find(source.key, version: source.versionID)
             (place, bucket) = (.peer(member), member.bucket)
         } else {
-            let found = try router.route(reading, to: endpoint)
-            version = try found.store.object(source.key, version: source.versionID, bucket: found.bucket.name)
-            (place, bucket) = (.here(found.store), found.bucket.name)
+            let found = try await router.promisedSource(try router.route(reading, to: endpoint), source)
+            (place, bucket, version) = (found.place, found.bucket, found.version)
         }
         guard let content = version.object else {
             throw S3Error(
@@ -78,6 +77,21 @@ extension ObjectOperations {
 }
 
 extension Router {
+    /// The version that a copy is made from: the routed region's, or one that is still on its way there.
+    fileprivate func promisedSource(
+        _ found: BucketRequest, _ source: CopySource
+    ) async throws -> (place: ReadSource.Place, bucket: BucketName, version: ObjectVersion) {
+        do {
+            let version = try found.store.object(source.key, version: source.versionID, bucket: found.bucket.name)
+            return (.here(found.store), found.bucket.name, version)
+        } catch let missing as S3Error
+            where found.accessPoint != nil && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
+        {
+            let promised = try await readSource(found)
+            return (promised.place, found.bucket.name, promised.version)
+        }
+    }
+
     /// The bucket that a copy is read from when another process has it, authorized as ``route(_:to:)`` does; `nil` when
     /// it is here, or nowhere. Of an access point's active members those that are here come first.
     fileprivate func sourceElsewhere(_ reading: S3Request, _ endpoint: Endpoint) throws -> PeerReads.Member? {

@@ -3,8 +3,9 @@ import S3Model
 import Storage
 
 extension ObjectOperations {
-    func getObjectAttributes(_ target: BucketRequest) throws -> S3Response {
-        let (version, content) = try target.readableVersion()
+    func getObjectAttributes(_ target: BucketRequest) async throws -> S3Response {
+        let source = try await router.metadataSource(target)
+        let (version, content) = (source.version, source.content)
         let wanted = try Self.wantedAttributes(target)
         var answer = GetObjectAttributesResponse()
         if wanted.contains("ETag") { answer.etag = content.etag }
@@ -16,7 +17,7 @@ extension ObjectOperations {
         }
         var facts: [S3Response.Fact] = [.lastModified(version.modified)]
         if target.bucket.versioning != .unversioned { facts.append(.versionID(version.versionID)) }
-        return .document(answer.xml(), facts)
+        return .document(answer.xml(), facts + source.facts)
     }
 
     private static func parts(

@@ -46,6 +46,16 @@ extension Router {
         }
     }
 
+    /// The version of a request that is not about bytes alone: as the region has it, and only where that is missing, or the
+    /// access point wants the freshest, as the other members do.
+    func metadataSource(_ target: BucketRequest) async throws -> ReadSource {
+        guard let point = target.accessPoint, point.reads != .local else { return try Self.local(target) }
+        do {
+            if point.reads != .freshest { return try Self.local(target) }
+        } catch let missing as S3Error where missing.code == .noSuchKey || missing.code == .noSuchVersion {}
+        return try await readSource(target)
+    }
+
     static func local(_ target: BucketRequest) throws -> ReadSource {
         let (version, content) = try target.readableVersion()
         return ReadSource(place: .here(target.store), version: version, content: content, servedBy: nil)
