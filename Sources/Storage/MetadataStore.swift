@@ -51,7 +51,7 @@ package protocol MetadataReader {
         bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep)
         throws
     /// The digests of the bucket's versions, kept current by every change of them.
-    func digests(bucket: Int64) throws -> DigestTree
+    func digests(bucket: Int64) throws -> DigestTable
     /// Whether the bucket has no version and no upload.
     func isEmpty(bucket: Int64) throws -> Bool
 

@@ -9,24 +9,25 @@ import Testing
 
     // MARK: Digests
 
-    private func tree(_ versions: [ObjectVersion]) -> DigestTree {
-        var tree = DigestTree()
+    private func tree(_ versions: [ObjectVersion]) -> DigestTable {
+        var tree = DigestTable()
         for version in versions { tree.insert(version) }
         return tree
     }
 
-    @Test func equalBucketsTellEachOtherOneDigest() {
+    @Test func equalBucketsTellEachOtherTheirSlots() {
         let versions = (0..<500).map { Fixtures.version("k\($0)") }
         let comparison = DigestComparison([tree(versions), tree(versions.reversed()), tree(versions)])
         #expect(comparison.isEqual)
-        #expect(comparison.exchangedBytes == 2 * DigestTree.Node.byteCount)
+        #expect(comparison.exchangedBytes == 2 * DigestTable.byteCount)
     }
 
     @Test func oneVersionMakesOneSlotDiffer() {
         let versions = (0..<500).map { Fixtures.version("k\($0)") }
         let comparison = DigestComparison([tree(versions), tree(versions.dropLast())])
-        #expect(comparison.differingSlots == [DigestTree.slot(of: ObjectKey(stored: "k499"))])
-        #expect(comparison.exchangedBytes < 2_048)
+        #expect(comparison.differingSlots == [DigestTable.slot(of: ObjectKey(stored: "k499"))])
+        #expect(comparison.exchangedBytes == DigestTable.byteCount)
+        #expect(DigestTable.byteCount < 4_096)
     }
 
     private func page(_ versions: [ObjectVersion], end: ObjectVersion? = nil) -> FingerprintPage {

@@ -9,13 +9,13 @@ import Testing
 /// SQLite's digests are gathered for a batch of transactions and written before its commit: whatever is kept, undone or
 /// lost in it, they are those of the rows.
 @Suite struct DigestBatchTests {
-    private static func recomputed(_ reader: any MetadataReader, _ bucket: Int64) throws -> DigestTree {
-        var tree = DigestTree()
+    private static func recomputed(_ reader: any MetadataReader, _ bucket: Int64) throws -> DigestTable {
+        var table = DigestTable()
         try reader.scanVersions(bucket: bucket, from: ([], nil)) { version in
-            tree.insert(version)
+            table.insert(version)
             return .next
         }
-        return tree
+        return table
     }
 
     /// Versions that come, change and go in one transaction; the digests inside it are right at every step.
@@ -43,7 +43,7 @@ import Testing
                 try transaction.delete(version: version, bucket: bucket)
             }
             try (transaction as? SQLiteSession)?.deleteDigests(bucket: bucket)
-            #expect(try transaction.digests(bucket: bucket) == DigestTree())
+            #expect(try transaction.digests(bucket: bucket) == DigestTable())
             // Ids never come again: what would be written to it later in the batch must not be, so this is undone.
             throw Undone()
         }
@@ -170,13 +170,13 @@ import Testing
     @Test func recordsAreTheTreesTheyWereMadeOf() {
         let random = SeededRandom(3)
         for _ in 0..<50 {
-            var tree = DigestTree()
-            for slot in 0..<DigestTree.slotCount where random.below(2) == 0 {
+            var table = DigestTable()
+            for slot in 0..<DigestTable.slotCount where random.below(2) == 0 {
                 let digest = Digest128(high: random.next(), low: random.next())
-                tree.set(DigestTree.Node(digest: digest, versions: Int64(random.below(1 << 40))), slot: slot)
+                table.set(DigestTable.Node(digest: digest, versions: Int64(random.below(1 << 40))), slot: slot)
             }
-            let record = DigestRecord(tree)
-            #expect(record.tree == tree)
+            let record = DigestRecord(table)
+            #expect(record.table == table)
             #expect(record.bytes.withUnsafeBytes { DigestRecord($0) } == record)
             #expect(record.bytes.count < 4_061, "a row fits into one page of SQLite")
             for length in [0, 1, record.bytes.count - 1] {

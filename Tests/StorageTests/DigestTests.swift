@@ -7,16 +7,16 @@ import Testing
 
 /// The digests that `meridian verify` compares are, after whatever has happened, those of the versions that are there.
 @Suite struct DigestTests {
-    private func recomputed(_ region: TestRegion, _ bucket: BucketName = Names.bucket) throws -> DigestTree {
+    private func recomputed(_ region: TestRegion, _ bucket: BucketName = Names.bucket) throws -> DigestTable {
         let id = try region.store.bucket(bucket).id
-        var tree = DigestTree()
+        var table = DigestTable()
         try region.metadata.read { reader in
             try reader.scanVersions(bucket: id, from: ([], nil)) { version in
-                tree.insert(version)
+                table.insert(version)
                 return .next
             }
         }
-        return tree
+        return table
     }
 
     private static let texts = ["", "é", "e\u{301}", "v"]
@@ -102,12 +102,12 @@ import Testing
         try await withRegion(backend) { region in
             try await region.store.put("a")
             let other = try await region.store.createBucket(Names.copy, owner: Names.owner)
-            #expect(try region.store.digests(of: Names.copy) == DigestTree())
+            #expect(try region.store.digests(of: Names.copy) == DigestTable())
             try await region.store.put("a", bucket: Names.copy)
             try await region.store.delete("a", bucket: Names.copy)
-            #expect(try region.store.digests(of: Names.copy) == DigestTree(), "nothing is left of what came and went")
+            #expect(try region.store.digests(of: Names.copy) == DigestTable(), "nothing is left of what came and went")
             try await region.store.deleteBucket(Names.copy)
-            #expect(try region.metadata.read { try $0.digests(bucket: other.id) } == DigestTree())
+            #expect(try region.metadata.read { try $0.digests(bucket: other.id) } == DigestTable())
             #expect(try region.store.digests(of: Names.bucket).root.versions == 1)
         }
     }
@@ -115,14 +115,14 @@ import Testing
     /// What regions have of their own, and what rules may change on the way, does not count; everything else does.
     @Test func whatCounts() throws {
         let plain = try Sample.object("k", 5)
-        func digest(_ change: (inout ObjectVersion) -> Void) -> DigestTree {
+        func digest(_ change: (inout ObjectVersion) -> Void) -> DigestTable {
             var version = plain
             change(&version)
-            var tree = DigestTree()
-            tree.insert(version)
-            return tree
+            var table = DigestTable()
+            table.insert(version)
+            return table
         }
-        func object(_ change: (inout ObjectContent) -> Void) -> DigestTree {
+        func object(_ change: (inout ObjectContent) -> Void) -> DigestTable {
             digest { version in
                 guard case .object(var content) = version.content else { return }
                 change(&content)
@@ -149,13 +149,13 @@ import Testing
     }
 
     @Test func slotsAreSpreadAndStay() {
-        var counts = Array(repeating: 0, count: DigestTree.slotCount)
-        for index in 0..<100 * DigestTree.slotCount {
-            counts[DigestTree.slot(of: key("photos/2026/\(index).jpg"))] += 1
+        var counts = Array(repeating: 0, count: DigestTable.slotCount)
+        for index in 0..<100 * DigestTable.slotCount {
+            counts[DigestTable.slot(of: key("photos/2026/\(index).jpg"))] += 1
         }
         #expect(counts.allSatisfy { (50...160).contains($0) })
         // Regions of different versions must agree for ever.
-        #expect(DigestTree.slot(of: key("123456789")) == 0xE306_9283 % DigestTree.slotCount)
+        #expect(DigestTable.slot(of: key("123456789")) == 0xE306_9283 % DigestTable.slotCount)
     }
 
     /// A file that was written before there were digests gets them when it is opened; a record that cannot be read does not
@@ -167,7 +167,7 @@ import Testing
             try connection.execute(SQLiteFormat1.dump)
             let store = try SQLiteMetadataStore.open(path: path)
             let bucket = try #require(try store.read { try $0.bucket(named: Sample.name("photos")) })
-            var expected = DigestTree()
+            var expected = DigestTable()
             try store.read { reader in
                 try reader.scanVersions(bucket: bucket.id, from: ([], nil)) { version in
                     expected.insert(version)

@@ -14,7 +14,7 @@ import Testing
 
     private func questions(_ random: inout SampleRandom) throws -> [VerificationCall.Question] {
         let some = try positions(&random, 3)
-        let slots = Set((0..<20).map { _ in Int.random(in: 0..<DigestTree.slotCount, using: &random) })
+        let slots = Set((0..<20).map { _ in Int.random(in: 0..<DigestTable.slotCount, using: &random) })
         return [
             .bucket, .digests, .fingerprints(slots: slots, after: nil, limit: 1),
             .fingerprints(slots: [], after: some[0], limit: VerificationCall.maximumVisited), .standings(some),
@@ -53,11 +53,11 @@ import Testing
 
     @Test func digestsTakeKilobytes() throws {
         var random = SampleRandom(seed: 3)
-        var tree = DigestTree()
-        for _ in 0..<1_000 { tree.insert(try Sample.version(&random)) }
-        let bytes = VerificationAnswer.encode(tree)
+        var table = DigestTable()
+        for _ in 0..<1_000 { table.insert(try Sample.version(&random)) }
+        let bytes = VerificationAnswer.encode(table)
         #expect(bytes.count < 4_096)
-        #expect(VerificationAnswer.digests(bytes) == tree)
+        #expect(VerificationAnswer.digests(bytes) == table)
         #expect(VerificationAnswer.digests(bytes + [0]) == nil)
         #expect(VerificationAnswer.digests(bytes.dropLast()) == nil)
     }
@@ -138,7 +138,7 @@ import Testing
         var whole = try questions(&random).map { try call($0).encoded }
         whole += [
             VerificationAnswer.encode([standing]), VerificationAnswer.encode(page),
-            VerificationAnswer.encode(try Sample.bucket("b-1")), VerificationAnswer.encode(DigestTree()),
+            VerificationAnswer.encode(try Sample.bucket("b-1")), VerificationAnswer.encode(DigestTable()),
         ]
         for _ in 0..<1_000 {
             var bytes = whole[Int.random(in: 0..<whole.count, using: &random)]

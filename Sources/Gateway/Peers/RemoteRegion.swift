@@ -23,7 +23,7 @@ package struct RemoteRegion: VerifiedRegion {
         try understood(VerificationAnswer.bucket(try await ask(.bucket, name), name: name))
     }
 
-    package func digests(of bucket: BucketName) async throws -> DigestTree {
+    package func digests(of bucket: BucketName) async throws -> DigestTable {
         try understood(VerificationAnswer.digests(try await ask(.digests, bucket)))
     }
 

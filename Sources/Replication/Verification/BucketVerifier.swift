@@ -26,7 +26,7 @@ package struct BucketVerifier: Sendable {
 
     package struct Page: Sendable {
         /// The digests when the page began, in the order of the members.
-        package var roots: [DigestTree.Node]
+        package var roots: [DigestTable.Node]
         package var comparison: DigestComparison
         package var visited = 0
         package var findings: [Finding] = []
@@ -45,8 +45,8 @@ package struct BucketVerifier: Sendable {
     /// What differs behind `after`. With `repairs` what the rules promise is put into the outbox of a bucket that has it;
     /// nothing is ever deleted. Throws `NoSuchBucket` and what the stores throw.
     package func page(after: VersionPosition?, repairs: Bool) async throws -> Page {
-        let trees = try await ofEach { try await $0.store.digests(of: $0.bucket) }
-        var page = Page(roots: trees.map(\.root), comparison: DigestComparison(trees))
+        let digests = try await ofEach { try await $0.store.digests(of: $0.bucket) }
+        var page = Page(roots: digests.map(\.root), comparison: DigestComparison(digests))
         guard !page.comparison.isEqual else { return page }
         let slots = page.comparison.differingSlots
         var position = after

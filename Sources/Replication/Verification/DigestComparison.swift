@@ -1,30 +1,19 @@
 package import Storage
 
-/// Finds where buckets differ from their digests alone: the roots first, then only what lies below a difference. Pure.
+/// Finds in which slots buckets differ, from their digests alone. Pure.
 package struct DigestComparison: Sendable, Hashable {
     /// Slots in which not all buckets have the same.
-    package private(set) var differingSlots: Set<Int> = []
-    /// What has to be told to compare: a root of each bucket but the first when all is equal.
-    package private(set) var exchangedBytes = 0
+    package let differingSlots: Set<Int>
+    /// What has to be told to compare: the slots of each bucket but the first.
+    package let exchangedBytes: Int
 
     package var isEqual: Bool { differingSlots.isEmpty }
 
-    package init(_ trees: [DigestTree]) {
-        guard let first = trees.first else { return }
-        for other in trees.dropFirst() { compare(first, other) }
-    }
-
-    private mutating func compare(_ first: DigestTree, _ other: DigestTree) {
-        exchangedBytes += DigestTree.Node.byteCount
-        guard first.root != other.root else { return }
-        exchangedBytes += DigestTree.groupCount * DigestTree.Node.byteCount
-        for group in 0..<DigestTree.groupCount where first.group(group) != other.group(group) {
-            exchangedBytes += DigestTree.slotsPerGroup * DigestTree.Node.byteCount
-            let start = group * DigestTree.slotsPerGroup
-            for slot in start..<start + DigestTree.slotsPerGroup where first.slots[slot] != other.slots[slot] {
-                differingSlots.insert(slot)
-            }
-        }
+    package init(_ digests: [DigestTable]) {
+        let first = digests.first ?? DigestTable()
+        differingSlots = Set(
+            first.slots.indices.filter { slot in digests.contains { $0.slots[slot] != first.slots[slot] } })
+        exchangedBytes = digests.dropFirst().count * DigestTable.byteCount
     }
 }
 

@@ -8,7 +8,7 @@ package protocol VerifiedRegion: Sendable {
     /// The bucket as it is now. This and all that follows throws `NoSuchBucket`; for a region in another process
     /// `ServiceUnavailable` when it cannot be reached.
     func bucket(_ name: BucketName) async throws -> Bucket
-    func digests(of bucket: BucketName) async throws -> DigestTree
+    func digests(of bucket: BucketName) async throws -> DigestTable
     /// The versions behind `after` whose keys are in `slots`, of at most `limit` that are looked at.
     func fingerprints(
         of bucket: BucketName, slots: Set<Int>, after: VersionPosition?, visiting limit: Int

@@ -73,14 +73,14 @@ extension InMemoryReading {
         }
     }
 
-    func digests(bucket: Int64) throws -> DigestTree {
-        var tree = DigestTree()
+    func digests(bucket: Int64) throws -> DigestTable {
+        var table = DigestTable()
         tables.digests.scan(from: SlotRowKey(bucket: bucket, slot: 0)) { row, node in
             guard row.bucket == bucket else { return .stop }
-            tree.set(node, slot: row.slot)
+            table.set(node, slot: row.slot)
             return .next
         }
-        return tree
+        return table
     }
 
     func isEmpty(bucket: Int64) throws -> Bool {

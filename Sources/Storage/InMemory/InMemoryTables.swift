@@ -67,7 +67,7 @@ struct ArrivalRowKey: Comparable, Sendable {
 struct InMemoryTables: Sendable {
     var buckets: [Int64: Bucket] = [:]
     var versions = OrderedTable<VersionRowKey, ObjectVersion>()
-    var digests = OrderedTable<SlotRowKey, DigestTree.Node>()
+    var digests = OrderedTable<SlotRowKey, DigestTable.Node>()
     var inlineData = OrderedTable<Int64, ByteBuffer>()
     /// How many versions and parts refer to each blob.
     var references = OrderedTable<String, Int>()
@@ -95,9 +95,9 @@ struct InMemoryTables: Sendable {
 extension InMemoryTables {
     /// One version in place of another, either of which may be none.
     mutating func moveDigest(from old: ObjectVersion?, to new: ObjectVersion?, bucket: Int64) {
-        guard let key = (new ?? old)?.key, let change = DigestTree.Node(from: old, to: new) else { return }
-        let row = SlotRowKey(bucket: bucket, slot: DigestTree.slot(of: key))
-        var node = digests[row] ?? DigestTree.Node()
+        guard let key = (new ?? old)?.key, let change = DigestTable.Node(from: old, to: new) else { return }
+        let row = SlotRowKey(bucket: bucket, slot: DigestTable.slot(of: key))
+        var node = digests[row] ?? DigestTable.Node()
         node.combine(change)
         digests[row] = node
     }

@@ -19,7 +19,7 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
     func update(bucket: Bucket) throws { tables.buckets[bucket.id] = bucket }
     func delete(bucket: Int64) throws {
         tables.buckets[bucket] = nil
-        for slot in 0..<DigestTree.slotCount { tables.digests[SlotRowKey(bucket: bucket, slot: slot)] = nil }
+        for slot in 0..<DigestTable.slotCount { tables.digests[SlotRowKey(bucket: bucket, slot: slot)] = nil }
         for row in erasures(where: { row, _ in row.bucket == bucket }) { tables.erasures[row] = nil }
         for arrival in try arrivals(until: Timestamp(milliseconds: .max), limit: .max) where arrival.bucket == bucket {
             try deleteArrival(bucket: bucket, stamp: arrival.stamp)

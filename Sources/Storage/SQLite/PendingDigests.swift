@@ -2,7 +2,7 @@
 /// so that a batch of transactions writes one row whatever keys it touches.
 struct DigestRecord: Hashable {
     private static let version: UInt8 = 1
-    private static let size = 1 + DigestTree.slotCount * DigestTree.Node.byteCount
+    private static let size = 1 + DigestTable.slotCount * DigestTable.Node.byteCount
 
     private(set) var bytes: [UInt8]
 
@@ -18,18 +18,18 @@ struct DigestRecord: Hashable {
         self.bytes = Array(bytes)
     }
 
-    init(_ tree: DigestTree) {
+    init(_ table: DigestTable) {
         self.init()
-        for (slot, node) in tree.slots.enumerated() { combine(node, slot: slot) }
+        for (slot, node) in table.slots.enumerated() { combine(node, slot: slot) }
     }
 
-    var tree: DigestTree {
-        var tree = DigestTree()
-        for slot in 0..<DigestTree.slotCount { tree.set(node(at: Self.offset(slot)), slot: slot) }
-        return tree
+    var table: DigestTable {
+        var table = DigestTable()
+        for slot in 0..<DigestTable.slotCount { table.set(node(at: Self.offset(slot)), slot: slot) }
+        return table
     }
 
-    mutating func combine(_ change: DigestTree.Node, slot: Int) {
+    mutating func combine(_ change: DigestTable.Node, slot: Int) {
         let offset = Self.offset(slot)
         var node = node(at: offset)
         node.combine(change)
@@ -40,11 +40,11 @@ struct DigestRecord: Hashable {
         }
     }
 
-    private static func offset(_ slot: Int) -> Int { 1 + slot * DigestTree.Node.byteCount }
+    private static func offset(_ slot: Int) -> Int { 1 + slot * DigestTable.Node.byteCount }
 
-    private func node(at offset: Int) -> DigestTree.Node {
+    private func node(at offset: Int) -> DigestTable.Node {
         bytes.withUnsafeBytes { bytes in
-            DigestTree.Node(
+            DigestTable.Node(
                 digest: Digest128(
                     high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)),
                     low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))),
@@ -60,7 +60,7 @@ final class PendingDigests {
         var bucket: Int64
         /// `nil` when the bucket was removed. Its id never comes again.
         var slot: Int?
-        var node = DigestTree.Node()
+        var node = DigestTable.Node()
     }
 
     /// Records in memory between batches, at most; one has about 3 KiB.
@@ -86,7 +86,7 @@ final class PendingDigests {
     /// `stored` is asked for the bucket's record when it is not in memory. It throws here, where only one transaction
     /// suffers from a damaged record, rather than when the batch is written.
     func add(
-        _ node: DigestTree.Node, slot: Int, bucket: Int64, stored: () throws -> DigestRecord
+        _ node: DigestTable.Node, slot: Int, bucket: Int64, stored: () throws -> DigestRecord
     ) rethrows {
         if records[bucket] == nil { records[bucket] = try stored() }
         changes.append(Change(bucket: bucket, slot: slot, node: node))

@@ -3,9 +3,9 @@ import SQLite
 
 /// The digests of slots, kept in the commit of the version that changes them.
 extension SQLiteSession {
-    func digests(bucket: Int64) throws -> DigestTree {
+    func digests(bucket: Int64) throws -> DigestTable {
         let stored = try digestRecord(bucket: bucket)
-        return (pending?.current(stored, bucket: bucket) ?? stored).tree
+        return (pending?.current(stored, bucket: bucket) ?? stored).table
     }
 
     private func digestRecord(bucket: Int64) throws -> DigestRecord {
@@ -24,9 +24,9 @@ extension SQLiteSession {
 
     /// One version in place of another, either of which may be none. Written with the batch (``writeDigests()``).
     func moveDigest(from old: ObjectVersion?, to new: ObjectVersion?, bucket: Int64) throws {
-        guard let key = (new ?? old)?.key, let change = DigestTree.Node(from: old, to: new) else { return }
+        guard let key = (new ?? old)?.key, let change = DigestTable.Node(from: old, to: new) else { return }
         guard let pending else { throw StorageError.io(operation: "write", detail: "on a connection for reading") }
-        try pending.add(change, slot: DigestTree.slot(of: key), bucket: bucket) { try digestRecord(bucket: bucket) }
+        try pending.add(change, slot: DigestTable.slot(of: key), bucket: bucket) { try digestRecord(bucket: bucket) }
     }
 
     /// Writes what the batch has changed. Nothing of it is in the file before.
@@ -54,22 +54,22 @@ extension SQLiteSession {
     func computeDigests() throws {
         try connection.execute("DELETE FROM bucket_digests")
         for bucket in try buckets() {
-            var tree = DigestTree()
+            var table = DigestTable()
             try addVersions(
-                to: &tree, bucket: bucket.id,
+                to: &table, bucket: bucket.id,
                 "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1")
             try addVersions(
-                to: &tree, bucket: bucket.id, "SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1")
-            try write(bucket: bucket.id, DigestRecord(tree))
+                to: &table, bucket: bucket.id, "SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1")
+            try write(bucket: bucket.id, DigestRecord(table))
         }
     }
 
-    private func addVersions(to tree: inout DigestTree, bucket: Int64, _ sql: StaticString) throws {
+    private func addVersions(to table: inout DigestTable, bucket: Int64, _ sql: StaticString) throws {
         try connection.withStatement(sql) { rows in
             try rows.bind(1, bucket)
             while try rows.step() {
                 do {
-                    tree.insert(try version(in: rows))
+                    table.insert(try version(in: rows))
                 } catch StorageError.corrupt {
                     continue
                 }

@@ -36,26 +36,26 @@ package enum VerificationAnswer {
 
     // MARK: Digests
 
-    package static func encode(_ tree: DigestTree) -> [UInt8] {
-        var writer = RecordWriter(version: version, capacity: DigestTree.slotCount * DigestTree.Node.byteCount)
-        for node in tree.slots {
+    package static func encode(_ table: DigestTable) -> [UInt8] {
+        var writer = RecordWriter(version: version, capacity: DigestTable.slotCount * DigestTable.Node.byteCount)
+        for node in table.slots {
             writer.write(node.digest)
             writer.write(node.versions)
         }
         return writer.bytes
     }
 
-    package static func digests(_ bytes: [UInt8]) -> DigestTree? {
+    package static func digests(_ bytes: [UInt8]) -> DigestTable? {
         decode(bytes) { (reader) throws(RecordError) in
-            var tree = DigestTree()
-            for slot in 0..<DigestTree.slotCount {
+            var table = DigestTable()
+            for slot in 0..<DigestTable.slotCount {
                 let digest = try reader.digest()
                 // So many that no sum of them is too large.
                 let versions = try reader.signed()
                 guard (-(1 << 48)...1 << 48).contains(versions) else { throw RecordError("counts \(versions)") }
-                tree.set(DigestTree.Node(digest: digest, versions: versions), slot: slot)
+                table.set(DigestTable.Node(digest: digest, versions: versions), slot: slot)
             }
-            return tree
+            return table
         }
     }
 

@@ -90,16 +90,16 @@ package struct VerificationCall: Sendable, Hashable {
         return VerificationCall(region: region, bucket: bucket, question)
     }
 
-    private static let bitBytes = DigestTree.slotCount / 8
+    private static let bitBytes = DigestTable.slotCount / 8
 
     private static func bits(_ slots: Set<Int>) -> [UInt8] {
         var bits = [UInt8](repeating: 0, count: bitBytes)
-        for slot in slots where (0..<DigestTree.slotCount).contains(slot) { bits[slot / 8] |= 1 << UInt8(slot % 8) }
+        for slot in slots where (0..<DigestTable.slotCount).contains(slot) { bits[slot / 8] |= 1 << UInt8(slot % 8) }
         return bits
     }
 
     private static func slots(_ bits: UnsafeRawBufferPointer) -> Set<Int> {
-        Set((0..<DigestTree.slotCount).filter { bits[$0 / 8] & 1 << UInt8($0 % 8) != 0 })
+        Set((0..<DigestTable.slotCount).filter { bits[$0 / 8] & 1 << UInt8($0 % 8) != 0 })
     }
 }
 

@@ -60,7 +60,7 @@ package struct VersionStanding: Sendable {
 
 extension RegionStore {
     /// Throws `NoSuchBucket`.
-    package func digests(of bucket: BucketName) throws -> DigestTree {
+    package func digests(of bucket: BucketName) throws -> DigestTable {
         let known = try self.bucket(bucket)
         return try metadata.read { try $0.digests(bucket: known.id) }
     }
@@ -85,7 +85,7 @@ extension RegionStore {
                 }
                 page.visited += 1
                 last = position
-                if slots.contains(DigestTree.slot(of: version.key)) {
+                if slots.contains(DigestTable.slot(of: version.key)) {
                     page.fingerprints.append(VersionFingerprint(version))
                 }
                 return .next

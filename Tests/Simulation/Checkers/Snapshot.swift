@@ -16,7 +16,7 @@ struct Snapshot {
     var failures: [FailureSummary]
     var conflicts: [WriteConflict]
     /// As the region keeps them.
-    var digests: DigestTree
+    var digests: DigestTable
 
     init(_ node: Node, _ store: RegionStore) async throws {
         region = node.region

@@ -7,7 +7,7 @@ enum VerifyChecker {
     static func violations(_ outcome: Outcome) -> [String] {
         let exempt = outcome.exempt
         var found = outcome.snapshots.compactMap { snapshot -> String? in
-            var expected = DigestTree()
+            var expected = DigestTable()
             for version in snapshot.all { expected.insert(version) }
             return snapshot.digests == expected
                 ? nil : "\(snapshot.region) keeps other digests than those of its versions"

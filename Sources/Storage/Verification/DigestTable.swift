@@ -1,14 +1,13 @@
 import CChecksums
 package import S3Model
 
-/// The digests of all versions of one bucket, by slots of their keys, as a tree of three levels: the root, groups, and
-/// slots. Two buckets with equal roots hold the same versions; where the roots differ, the way down leads to the slots
-/// that differ.
-package struct DigestTree: Sendable, Hashable {
-    package static let groupCount = 8
-    /// With eight groups so few that the slots of a bucket fit into one page of SQLite, which every commit writes.
-    package static let slotsPerGroup = 16
-    package static let slotCount = groupCount * slotsPerGroup
+/// The digests of all versions of one bucket, by slots of their keys. Buckets whose slots are all equal hold the same
+/// versions; where they differ, only the keys of these slots have to be looked at.
+package struct DigestTable: Sendable, Hashable {
+    /// So few that the slots of a bucket fit into one page of SQLite, which every commit writes.
+    package static let slotCount = 128
+    /// All slots, when they go from one region to another.
+    package static let byteCount = slotCount * Node.byteCount
 
     package struct Node: Sendable, Hashable {
         /// What a node is when it goes from one region to another: digest and count.
@@ -63,9 +62,6 @@ package struct DigestTree: Sendable, Hashable {
         if let change = Node(from: nil, to: version) { slots[Self.slot(of: version.key)].combine(change) }
     }
 
+    /// Of all slots together: what is shown of a bucket.
     package var root: Node { slots.reduce(into: Node()) { $0.combine($1) } }
-
-    package func group(_ index: Int) -> Node {
-        slots[index * Self.slotsPerGroup..<(index + 1) * Self.slotsPerGroup].reduce(into: Node()) { $0.combine($1) }
-    }
 }
