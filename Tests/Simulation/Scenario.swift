@@ -146,19 +146,19 @@ struct Scenario {
         }
     }
 
-    /// A process that was about to end when the faults were turned off takes its attempt along.
-    private func retry(_ node: Node, _ world: World, _ faults: Faults) async throws {
+    /// A process that was about to end when the faults were turned off takes the attempt along.
+    private func insist(
+        _ what: String, _ node: Node, _ world: World, _ attempt: (RegionStore) async throws -> Void
+    ) async throws {
         for _ in 0..<100 {
             do {
-                let outcome = try await running(node, world).retryFailures(of: node.bucket)
-                faults.count(\.retried, by: outcome.retried)
-                return
+                return try await attempt(try await running(node, world))
             } catch {
-                world.note("\(node.region) retry: \(error)")
+                world.note("\(node.region) \(what): \(error)")
                 await world.delay(milliseconds: 10)
             }
         }
-        throw Broken(reason: "\(node.region) does not retry")
+        throw Broken(reason: "\(node.region) does not take: \(what)")
     }
 
     private func settle(
@@ -168,10 +168,14 @@ struct Scenario {
         world.note("quiet")
         if faults.rulesChange {
             for node in nodes {
-                _ = try await running(node, world)
-                try await rules.apply(.enable, to: node)
+                try await insist("rules", node, world) { _ in try await rules.apply(.enable, to: node) }
             }
-            for node in nodes { try await retry(node, world, faults) }
+            for node in nodes {
+                try await insist("retry", node, world) { store in
+                    let outcome = try await store.retryFailures(of: node.bucket)
+                    faults.count(\.retried, by: outcome.retried)
+                }
+            }
         }
         while world.milliseconds - start < Self.quietLimitMilliseconds {
             await world.delay(milliseconds: 500)
