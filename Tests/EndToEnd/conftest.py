@@ -1,6 +1,7 @@
 import os
 import random
 import string
+import subprocess
 
 import pytest
 
@@ -75,3 +76,16 @@ def access_point(server, unique):
     point = AccessPoint.create(server, unique("ap"), buckets)
     yield point
     point.delete()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 24 MiB of its own."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"mounting a small disk needs root: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)

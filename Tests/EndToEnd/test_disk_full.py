@@ -10,19 +10,6 @@ from journeys import make_bucket
 from meridian_server import eventually
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 24 MiB of its own."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"mounting a small disk needs root: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 def fill(s3, bucket: str, size: int, most: int) -> tuple[dict[str, bytes], ClientError]:
     """Puts objects until one is refused: those that were stored, and the error."""
     stored = {}
