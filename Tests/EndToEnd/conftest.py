@@ -1,5 +1,6 @@
 import os
 import random
+import signal
 import string
 import subprocess
 
@@ -7,6 +8,7 @@ import pytest
 
 from journeys import AccessPoint, make_bucket
 from meridian_server import REGIONS, Server, clean_environment
+from region_process import Installation
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -89,3 +91,21 @@ def small_disk(tmp_path):
         pytest.skip(f"mounting a small disk needs root: {mounted.stderr.strip()}")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """Makes installations of a server with us-east-1 and a process for each other region."""
+    made = []
+
+    def make(names=(REGIONS[1],), start=True):
+        one = Installation(tmp_path, [REGIONS[0], *names], list(names))
+        made.append(one)
+        return one.start() if start else one
+
+    yield make
+    for one in made:
+        for region in one.regions.values():
+            if region.process and region.process.poll() is None:
+                region.process.send_signal(signal.SIGCONT)
+        one.end()

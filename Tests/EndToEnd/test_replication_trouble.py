@@ -1,129 +1,22 @@
 """What replication does in trouble: a defined answer, a reason that can be seen, and nothing lost.
 
 Elsewhere: a killed region (test_region_processes), a bucket that was gone before the write (test_replication_commands), a
-source's own disk (test_disk_full), what was removed for good and digests (test_verify).
+source's own disk (test_disk_full), damaged data (test_damaged_data), what was removed for good (test_verify).
 """
 
-import contextlib
 import json
-import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import time
-from datetime import timedelta
-from pathlib import Path
 
-import botocore.auth
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from journeys import make_bucket, refused
-from meridian_server import ACCOUNT, REGIONS, binary, clean_environment, eventually
-from region_process import Installation
-
-HOME, AWAY, THIRD = REGIONS
-BLOB = 300_000
-
-
-class Pair:
-    """A bucket in us-east-1 and one in eu-west-1 that it replicates to, whatever becomes of the processes."""
-
-    def __init__(self, server, source: str, target: str):
-        self.server, self.source, self.target = server, source, target
-        self.s3 = server.plain()
-        self.rules(("all", ""))
-
-    def rules(self, *rules: tuple[str, str], disabled: tuple[str, ...] = ()):
-        """Rules by id and prefix, all to the target."""
-        self.s3.put_bucket_replication(Bucket=self.source, ReplicationConfiguration={
-            "Role": f"arn:aws:iam::{ACCOUNT}:role/r",
-            "Rules": [
-                {"ID": name, "Status": "Disabled" if name in disabled else "Enabled", "Priority": number,
-                 "Filter": {"Prefix": prefix}, "DeleteMarkerReplication": {"Status": "Enabled"},
-                 "Destination": {"Bucket": f"arn:aws:s3:::{self.target}"}}
-                for number, (name, prefix) in enumerate(rules, 1)]})
-
-    def put(self, *keys: str, size: int = BLOB):
-        for key in keys:
-            self.s3.put_object(Bucket=self.source, Key=key, Body=os.urandom(size))
-
-    def command(self, *arguments: str, expect: int = 0) -> dict:
-        done = subprocess.run(
-            [str(binary()), *arguments, "--json", "--data", str(self.server.data)], capture_output=True, text=True,
-            timeout=60, env=clean_environment())
-        assert done.returncode == expect, (done.returncode, done.stdout, done.stderr)
-        if arguments[0] == "verify":
-            return json.loads(done.stdout.splitlines()[-1])
-        return json.loads(done.stdout)
-
-    def work(self, key: str) -> list[dict]:
-        """What is left to do for the versions of a key, as `meridian replication status BUCKET/KEY` shows it."""
-        shown = self.command("replication", "status", f"{self.source}/{key}")
-        mine = [r for r in shown["regions"] if r["bucket"] == self.source]
-        return [work for region in mine for version in region["versions"] for work in version["work"]]
-
-    def reason(self, key: str, *parts: str) -> bool:
-        reasons = [work.get("reason") or "" for work in self.work(key)]
-        assert any(all(part in reason for part in parts) for reason in reasons), reasons
-        return True
-
-    def link(self) -> dict:
-        links = self.command("replication", "status")["links"]
-        return next(link for link in links if (link["from"], link.get("to")) == (HOME, AWAY))
-
-    def failures(self) -> dict[str, str]:
-        listed = self.command("replication", "failures", self.source)["failures"]
-        return {failure["key"]: failure["reason"] for failure in listed}
-
-    def status(self, key: str) -> str:
-        return self.s3.head_object(Bucket=self.source, Key=key).get("ReplicationStatus")
-
-    def versions(self, bucket: str) -> list[tuple]:
-        pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
-        return [(v["Key"], v["VersionId"], v["ETag"], v["IsLatest"]) for page in pages for v in page.get("Versions", [])]
-
-    def is_equal(self) -> bool:
-        """All versions are in both, once, with the same bytes; nothing waits or has failed."""
-        here, there = self.versions(self.source), self.versions(self.target)
-        assert here == there, (len(here), len(there))
-        summary = self.command("verify", self.source, self.target, "--strict")
-        assert len({member["digest"] for member in summary["members"]}) == 1, summary
-        for key, version, etag, _ in there:
-            body = self.s3.get_object(Bucket=self.target, Key=key, VersionId=version)["Body"].read()
-            assert body == self.s3.get_object(Bucket=self.source, Key=key, VersionId=version)["Body"].read()
-            assert self.s3.head_object(Bucket=self.source, Key=key, VersionId=version)["ReplicationStatus"] == "COMPLETED"
-        assert self.failures() == {}
-        return True
-
-
-@pytest.fixture
-def apart(tmp_path):
-    """Makes installations of a server with us-east-1 and a process for each other region, and pairs in them."""
-    made = []
-
-    def make(names=(AWAY,), start=True):
-        one = Installation(tmp_path, [HOME, *names], list(names))
-        made.append(one)
-        return one.start() if start else one
-
-    yield make
-    for one in made:
-        for region in one.regions.values():
-            if region.process and region.process.poll() is None:
-                region.process.send_signal(signal.SIGCONT)
-        one.end()
-
-
-def pair_in(server, unique) -> Pair:
-    source = make_bucket(server, unique(), HOME)
-    target = unique()
-    s3 = server.plain(region=AWAY)
-    s3.create_bucket(Bucket=target, CreateBucketConfiguration={"LocationConstraint": AWAY})
-    enable = {"Bucket": target, "VersioningConfiguration": {"Status": "Enabled"}}
-    eventually(lambda: s3.put_bucket_versioning(**enable), "the target takes versions")
-    return Pair(server, source, target)
+from meridian_server import eventually
+from replication_pair import AWAY, HOME, THIRD, Pair, pair_in
+from stepping_clock import SteppingClock
 
 
 def test_the_destinations_disk_fills_up(small_disk, apart, unique):
@@ -250,73 +143,6 @@ def test_a_region_is_taken_out_and_put_back(apart, unique):
     eventually(other.is_equal, "for the others as well")
 
 
-@contextlib.contextmanager
-def damaged(path: Path, offset: int):
-    whole = path.read_bytes()
-    path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1:])
-    yield
-    path.write_bytes(whole)
-
-
-def blob_of(server, body: bytes) -> tuple[Path, int]:
-    """The file that holds these bytes, and where they begin."""
-    for path in (server.data / "regions" / HOME / "blobs").rglob("*"):
-        if path.is_file() and (at := path.read_bytes().find(body[:64])) >= 0:
-            return path, at
-    raise AssertionError("no blob has these bytes")
-
-
-@pytest.mark.parametrize("where", [10, BLOB - 10], ids=["first", "last"])
-def test_a_damaged_blob_never_arrives(apart, unique, where):
-    one = apart()
-    pair = pair_in(one.server, unique)
-    one.regions[AWAY].kill()
-    body = os.urandom(BLOB)
-    pair.s3.put_object(Bucket=pair.source, Key="damaged", Body=body)
-    pair.put("sound")
-    one.server.kill()
-    path, at = blob_of(one.server, body)
-    with damaged(path, at + where):
-        one.server.start()
-        one.regions[AWAY].start()
-        eventually(lambda: pair.reason("damaged", "stored data is damaged"), "the reason is shown")
-        with pytest.raises((ClientError, BotoCoreError)):
-            pair.s3.get_object(Bucket=pair.source, Key="damaged")["Body"].read()
-        pair.put("later")
-        eventually(lambda: {v[0] for v in pair.versions(pair.target)} == {"sound", "later"}, "the others go on")
-        assert pair.status("damaged") == "PENDING"
-    eventually(pair.is_equal, "it arrives once it is restored")
-
-
-def test_a_damaged_row_never_arrives_and_holds_up_nothing(apart, unique):
-    """An object that lives in the metadata, and work that cannot be read."""
-    one = apart()
-    pair = pair_in(one.server, unique)
-    one.regions[AWAY].kill()
-    body = os.urandom(1000)
-    pair.s3.put_object(Bucket=pair.source, Key="damaged", Body=body)
-    pair.put("sound", "large")
-    one.server.stop()
-    database = one.server.data / "regions" / HOME / "metadata.sqlite"
-
-    def rewrite(old: bytes, new: bytes):
-        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-            changed = connection.execute("UPDATE inline_data SET bytes = ? WHERE bytes = ?", (new, old)).rowcount
-            assert changed == 1
-
-    rewrite(body, bytes([body[0] ^ 1]) + body[1:])
-    one.server.start()
-    one.regions[AWAY].start()
-    eventually(lambda: pair.reason("damaged", "damaged"), "the reason is shown")
-    with refused("InternalError", 500):
-        pair.s3.get_object(Bucket=pair.source, Key="damaged")
-    eventually(lambda: {v[0] for v in pair.versions(pair.target)} == {"sound", "large"}, "the others go on")
-    one.server.stop()
-    rewrite(bytes([body[0] ^ 1]) + body[1:], body)
-    one.server.start()
-    eventually(pair.is_equal, "it arrives once it is restored")
-
-
 def test_a_region_hangs(apart, unique):
     one = apart()
     pair = pair_in(one.server, unique)
@@ -375,40 +201,9 @@ def test_a_connection_is_cut_without_an_end(apart, unique, cut):
     eventually(pair.is_equal, "all is there, once")
 
 
-class Clock:
-    """The clock of processes that are started under it, and of the clients in this one."""
-
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-
-    def __init__(self, folder: Path, monkeypatch):
-        self.file, self.hours = folder, 0
-        monkeypatch.setenv("LD_PRELOAD", str(self.library))
-        monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
-        monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        self.folder, self.monkeypatch = folder, monkeypatch
-        now = botocore.auth.get_current_datetime
-        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: now(*a, **k) + timedelta(hours=self.hours))
-        self.set("client", 0)
-
-    def set(self, whose: str, hours: int):
-        """Sets a clock that goes on from there; `client` is that of clients, and of commands."""
-        path = self.folder / f"clock-{whose}"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(f"{hours * 3600:+d}\n")
-        fresh.rename(path)
-        if whose == "client":
-            self.hours = hours
-            self.use("client")
-
-    def use(self, whose: str):
-        self.monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(self.folder / f"clock-{whose}"))
-
-
 @pytest.fixture
 def clock(tmp_path, monkeypatch):
-    if Clock.library is None:
-        pytest.skip("stepping a clock needs libfaketime; the simulation covers it (SimulationTests)")
-    return Clock(tmp_path, monkeypatch)
+    return SteppingClock(tmp_path, monkeypatch)
 
 
 def test_the_clock_steps_by_hours(clock, apart, unique):
@@ -418,8 +213,10 @@ def test_the_clock_steps_by_hours(clock, apart, unique):
     pair.put("k", "now")
     clock.set("client", 5)
     pair.put("k", "ahead")
-    # Work is tried, and put off to a time that is hours ahead soon.
-    eventually(lambda: pair.reason("ahead", ""), "it has been tried")
+    written = pair.s3.head_object(Bucket=pair.source, Key="ahead")["LastModified"].timestamp()
+    assert 4.9 < (written - time.time()) / 3600 < 5.1, "the server has the clock of the test"
+    # What is tried now is put off to a time that is hours ahead soon.
+    eventually(lambda: pair.reason("ahead", str(one.regions[AWAY].port)), "it has been tried")
     clock.set("client", -5)
     pair.put("k", "behind")
     last = pair.s3.head_object(Bucket=pair.source, Key="k")["ETag"]
@@ -439,7 +236,7 @@ def test_a_regions_clock_is_off_by_hours(clock, apart, unique):
     pair = pair_in(one.server, unique)
     clock.set(AWAY, 3)
     pair.put("k")
-    eventually(lambda: pair.reason("k", "clock"), "the reason is shown")
+    eventually(lambda: pair.reason("k", "process's clock is 10", "ahead of the caller's"), "the reason is shown")
     assert pair.failures() == {} and pair.status("k") == "PENDING"
     clock.set(AWAY, 0)
     eventually(pair.is_equal, "it arrives when the clock is right again")
