@@ -64,6 +64,8 @@ package protocol MetadataReader {
 
     /// Entries for one destination with an id above `after`, in id order, due at `time`.
     func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry]
+    /// The same without entries that are damaged, due or not.
+    func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry]
     /// The earliest `notBefore` of the entries for one destination, `nil` when it has none.
     func nextOutboxTime(destination: BucketName) throws -> Timestamp?
     /// Destinations that have entries.
@@ -153,4 +155,11 @@ package protocol MetadataTransaction: MetadataReader {
     func delete(garbage: [BlobID]) throws
     /// Declares staged blobs as garbage, for example after a refused write.
     func insert(garbage: [BlobID]) throws
+}
+
+extension MetadataReader {
+    /// In memory nothing is damaged.
+    package func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
+        try outbox(destination: destination, after: after, dueAt: Timestamp(milliseconds: Int64.max), limit: limit)
+    }
 }

@@ -12,6 +12,12 @@ extension RegionStore {
         }
     }
 
+    /// The same without damaged entries, for when ``outbox(destination:after:limit:)`` has told of one: it must not hold up
+    /// the others. Its version is found missing by a comparison of the buckets, and can be sent again from there.
+    package func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
+        try metadata.read { try $0.undamagedOutbox(destination: destination, after: after, limit: limit) }
+    }
+
     /// When the next entry for a destination is due, which may be in the past; `nil` when it has none.
     package func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
         try metadata.read { try $0.nextOutboxTime(destination: destination) }
@@ -109,14 +115,13 @@ extension RegionStore {
     /// now, and fails those that no rule wants any more; in bounded transactions.
     func dropOutbox(of bucket: Bucket) async throws {
         let kept = Set((bucket.replication?.rules ?? []).map { RuleTarget(rule: $0.id, bucket: $0.destination.bucket) })
-        let endOfTime = Timestamp(milliseconds: Int64.max)
         var isMoved = false
         for destination in try outboxDestinations() {
             var after: Int64 = 0
             while true {
                 let position = after
                 let page = try metadata.read {
-                    try $0.outbox(destination: destination, after: position, dueAt: endOfTime, limit: 500)
+                    try $0.undamagedOutbox(destination: destination, after: position, limit: 500)
                 }
                 guard let last = page.last else { break }
                 let dropped = page.filter {

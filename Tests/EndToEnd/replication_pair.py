@@ -53,6 +53,9 @@ class Pair:
         assert any(all(part in reason for part in parts) for reason in reasons), reasons
         return True
 
+    def is_told(self, key: str, part: str) -> bool:
+        return any(part in (work.get("reason") or "") for work in self.work(key))
+
     def link(self) -> dict:
         links = self.command("replication", "status")["links"]
         return next(link for link in links if (link["from"], link.get("to")) == (HOME, AWAY))
@@ -66,7 +69,8 @@ class Pair:
 
     def versions(self, bucket: str) -> list[tuple]:
         pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
-        return [(v["Key"], v["VersionId"], v["ETag"], v["IsLatest"]) for page in pages for v in page.get("Versions", [])]
+        listed = [v for page in pages for v in page.get("Versions", [])]
+        return [(v["Key"], v["VersionId"], v["ETag"], v["IsLatest"]) for v in listed]
 
     def is_equal(self) -> bool:
         """All versions are in both, once, with the same bytes; nothing waits or has failed."""
@@ -77,7 +81,8 @@ class Pair:
         for key, version, etag, _ in there:
             body = self.s3.get_object(Bucket=self.target, Key=key, VersionId=version)["Body"].read()
             assert body == self.s3.get_object(Bucket=self.source, Key=key, VersionId=version)["Body"].read()
-            assert self.s3.head_object(Bucket=self.source, Key=key, VersionId=version)["ReplicationStatus"] == "COMPLETED"
+            head = self.s3.head_object(Bucket=self.source, Key=key, VersionId=version)
+            assert head["ReplicationStatus"] == "COMPLETED"
         assert self.failures() == {}
         return True
 

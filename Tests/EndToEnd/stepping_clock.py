@@ -1,7 +1,7 @@
 """Wall clocks that a test can step, each for the processes that are started under it.
 
-A library that is loaded before the others adds an offset to the wall clock; the monotonic one goes on. It is made here with
-the compiler that Swift needs as well: libfaketime rewrites the environment, and Swift then does not find its arguments.
+A library that is loaded before the others adds an offset to the wall clock; the monotonic one goes on. It is made here
+with the compiler that Swift needs as well: libfaketime rewrites the environment, and Swift then does not find its arguments.
 """
 
 import os
@@ -68,7 +68,8 @@ class SteppingClock:
         self.folder, self.monkeypatch, self.hours = folder, monkeypatch, 0.0
         library = folder / "clock.so"
         subprocess.run(
-            [compiler, "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", str(library)], input=SOURCE, text=True, check=True)
+            [compiler, "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", str(library)], input=SOURCE, text=True,
+            check=True)
         self.set("client", 0)
         self.use("client")
         monkeypatch.setenv("LD_PRELOAD", str(library))

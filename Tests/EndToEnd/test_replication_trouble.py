@@ -1,7 +1,7 @@
 """What replication does in trouble: a defined answer, a reason that can be seen, and nothing lost.
 
-Elsewhere: a killed region (test_region_processes), a bucket that was gone before the write (test_replication_commands), a
-source's own disk (test_disk_full), damaged data (test_damaged_data), what was removed for good (test_verify).
+Elsewhere: a killed region (test_region_processes), a bucket that was gone before the write (test_replication_commands),
+a source's own disk (test_disk_full), damaged data (test_damaged_data), what was removed for good (test_verify).
 """
 
 import json
@@ -27,7 +27,7 @@ def test_the_destinations_disk_fills_up(small_disk, apart, unique):
     pair.put(*[f"large/{n}" for n in range(30)], size=1_000_000)
     pair.put("last", "small", size=1_000_000)
     stuck = eventually(
-        lambda: [n for n in range(30) if any("disk is full" in (w.get("reason") or "") for w in pair.work(f"large/{n}"))],
+        lambda: [n for n in range(30) if pair.is_told(f"large/{n}", "disk is full")],
         "the reason is shown at a version")
     assert "disk is full" in pair.link()["lastFailure"]
     assert pair.failures() == {} and pair.status(f"large/{stuck[0]}") == "PENDING"
@@ -192,7 +192,7 @@ def test_a_connection_is_cut_without_an_end(apart, unique, cut):
     eventually(pair.is_equal, "replication works")
     cut(region.port, True)
     pair.put("during", "during/2")
-    eventually(lambda: pair.reason("during", "no answer from eu-west-1"), "it is noticed, and the reason is shown", seconds=15)
+    eventually(lambda: pair.reason("during", f"no answer from {AWAY}"), "it is noticed, and the reason is shown")
     # The other side forgets the connections, and nobody tells this side.
     region.kill()
     region.launch()

@@ -49,10 +49,10 @@ package struct PeerResponder: ConsoleResponding {
         guard path.hasPrefix(Self.path) else { return await console.respond(path: path, to: request) }
         let name = String(path.dropFirst(Self.path.count))
         let now = Timestamp(milliseconds: time.wallMilliseconds())
-        guard request.method == "POST",
-            let proof = request.headers.first(name: PeerProof.header).flatMap({ PeerProof($0, key: key, now: now) }),
+        let signed = request.headers.first(name: PeerProof.header)
+        guard request.method == "POST", let proof = signed.flatMap({ PeerProof($0, key: key, now: now) }),
             proof.call == name
-        else { return Self.failure(403, "this is for processes of the installation alone") }
+        else { return refusal(signed, now: now) }
         guard let service = services[name] else { return Self.failure(404, "there is no call '\(name.prefix(40))'") }
         do {
             let body = CallBody(request.body)
@@ -67,6 +67,18 @@ package struct PeerResponder: ConsoleResponding {
         } catch {
             return Self.failure(503, "\(error)")
         }
+    }
+
+    /// Only who has the key is told about the clock.
+    private func refusal(_ signed: String?, now: Timestamp) -> HTTPResponse {
+        guard let ahead = signed.flatMap({ PeerProof.clockDifference($0, key: key, now: now) }) else {
+            return Self.failure(403, "this is for processes of the installation alone")
+        }
+        let direction = ahead > 0 ? "behind" : "ahead of"
+        return Self.failure(
+            403,
+            "the called process's clock is \(abs(ahead)) s \(direction) the caller's, more than "
+                + "\(RouteClaim.toleranceSeconds) s")
     }
 
     private static func response(_ message: PeerMessage) -> HTTPResponse {

@@ -40,4 +40,13 @@ package struct PeerProof: Sendable, Hashable {
         else { return nil }
         self.init(call: String(fields[1]), headLength: length, headDigest: digest)
     }
+
+    /// How far the clock that signed `text` with `key` is ahead of `now`, in seconds, when that is why it proves nothing;
+    /// `nil` when it was not signed with `key`, or lately.
+    static func clockDifference(_ text: String, key: EdgeKey, now: Timestamp) -> Int64? {
+        guard let fields = key.unseal(text), fields.count == 5, fields[0] == "peer1", let signed = Int64(fields[2]),
+            signed > 0, signed < 1 << 40, !key.isRecent(fields[2], now: now)
+        else { return nil }
+        return signed - now.seconds
+    }
 }

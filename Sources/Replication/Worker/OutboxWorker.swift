@@ -107,12 +107,19 @@ final class OutboxWorker: Sendable {
     private func load(_ destination: BucketName, after: Int64, limit: Int, into machine: inout LinkMachine) {
         let now = LinkInstant(sender.time)
         do {
-            machine.loaded(
-                try sender.store.outbox(destination: destination, after: after, limit: limit), from: destination,
-                now: now)
+            machine.loaded(try entries(for: destination, after: after, limit: limit), from: destination, now: now)
         } catch {
             hooks.notice(.storeTrouble(reason: "reading the outbox: \(error)"))
             machine.loadFailed(destination, now: now)
+        }
+    }
+
+    private func entries(for destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
+        do {
+            return try sender.store.outbox(destination: destination, after: after, limit: limit)
+        } catch StorageError.corrupt(let detail) {
+            hooks.notice(.storeTrouble(reason: "reading the outbox: \(detail)"))
+            return try sender.store.undamagedOutbox(destination: destination, after: after, limit: limit)
         }
     }
 

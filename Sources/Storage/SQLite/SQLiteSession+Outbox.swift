@@ -19,6 +19,25 @@ extension SQLiteSession {
         }
     }
 
+    /// Damaged rows are passed over by SQLite, so that they do not count to the limit. See ``entry(in:)``.
+    func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
+        try connection.all(
+            """
+            SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
+            FROM outbox INDEXED BY outbox_by_destination
+            WHERE destination = ?1 AND id > ?2 AND length(stamp) = ?3 AND kind & ~?4 IN (1, 2, 3) ORDER BY id LIMIT ?5
+            """
+        ) {
+            try $0.bind(1, text: destination.rawValue)
+            try $0.bind(2, after)
+            try $0.bind(3, Int64(VersionStamp.byteCount))
+            try $0.bind(4, Self.jobMark)
+            try $0.bind(5, Int64(max(0, limit)))
+        } row: {
+            try entry(in: $0)
+        }
+    }
+
     func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry] {
         try connection.all(
             """
