@@ -213,11 +213,13 @@ extension HTTPConnection {
 
     /// A pull has nothing to give: the client is told to go ahead if it waits for that, and has so long to send more.
     func bodyIsAwaited(_ exchange: HTTPExchange) {
-        if exchange.expectsContinue, !exchange.continueSent, exchange.receivedBytes == 0, let context {
-            exchange.continueSent = true
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
-        }
+        if exchange.expectsContinue, !exchange.continueSent, exchange.receivedBytes == 0 { sendContinue(exchange) }
         arm(shared.configuration.timeouts.bodyStall)
+    }
+
+    private func sendContinue(_ exchange: HTTPExchange) {
+        exchange.continueSent = true
+        context?.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
     /// Whether all of the request that is being handled has arrived, taken or not.
@@ -286,6 +288,7 @@ extension HTTPConnection {
         let exchange = HTTPExchange(head, connection: self, eventLoop: eventLoop)
         phase = .handling(exchange)
         shared.registry.requestStarted()
+        if exchange.expectsContinueForNothing { sendContinue(exchange) }
         let request = HTTPRequest(
             method: head.method.rawValue, target: head.uri, headers: head.headers, body: exchange, connection: info)
         // The one unstructured task of the front: channel events cannot await. It is cancelled when the connection ends,

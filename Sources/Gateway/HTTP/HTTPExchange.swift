@@ -9,6 +9,9 @@ import Storage
 final class HTTPExchange: RequestBody, @unchecked Sendable {
     let announcedLength: Int64?
     let expectsContinue: Bool
+    /// The client waits for `100 Continue` though it has nothing to send. It gets it at once, as from S3: older botocore
+    /// takes a connection on which it did not come for broken with the next request, and waits for ever.
+    let expectsContinueForNothing: Bool
     let isHEAD: Bool
     let isHTTP10: Bool
     /// Whether the client (and the codec) can go on after this request.
@@ -30,12 +33,10 @@ final class HTTPExchange: RequestBody, @unchecked Sendable {
         let headers = head.headers
         isHTTP10 = head.version == .http1_0
         isHEAD = head.method == .HEAD
-        if headers.contains(name: "transfer-encoding") {
-            announcedLength = nil
-        } else {
-            announcedLength = headers.first(name: "content-length").flatMap { Int64($0) } ?? 0
-        }
+        let told = headers.first(name: "content-length").flatMap { Int64($0) }
+        announcedLength = headers.contains(name: "transfer-encoding") ? nil : told ?? 0
         expectsContinue = !isHTTP10 && announcedLength != 0 && headers.contains(name: "expect")
+        expectsContinueForNothing = !isHTTP10 && told == 0 && headers.contains(name: "expect")
         // After a request for another protocol the codec stops (we serve none), so the connection has to end.
         mayKeepAlive = head.isKeepAlive && !headers.contains(name: "upgrade")
         self.connection = connection
