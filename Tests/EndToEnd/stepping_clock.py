@@ -4,6 +4,7 @@ A library that is loaded before the others adds an offset to the wall clock; the
 with the compiler that Swift needs as well: libfaketime rewrites the environment, and Swift then does not find its arguments.
 """
 
+import importlib
 import os
 import shutil
 import struct
@@ -11,8 +12,8 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
-import botocore.auth
 import pytest
+from botocore.compat import HAS_CRT, get_current_datetime
 
 SOURCE = r"""
 #define _GNU_SOURCE
@@ -73,9 +74,11 @@ class SteppingClock:
         self.set("client", 0)
         self.use("client")
         monkeypatch.setenv("LD_PRELOAD", str(library))
-        now = botocore.auth.get_current_datetime
-        monkeypatch.setattr(
-            botocore.auth, "get_current_datetime", lambda *a, **k: now(*a, **k) + timedelta(hours=self.hours))
+        for signer in ["botocore.auth"] + ["botocore.crt.auth"] * HAS_CRT:
+            monkeypatch.setattr(importlib.import_module(signer), "get_current_datetime", self._now)
+
+    def _now(self, *arguments, **options):
+        return get_current_datetime(*arguments, **options) + timedelta(hours=self.hours)
 
     def set(self, whose: str, hours: float):
         """At once, also for processes that run."""
