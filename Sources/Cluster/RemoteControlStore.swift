@@ -92,16 +92,13 @@ package final class RemoteControlStore: ControlStore {
     }
 
     private func answerSoon(to call: [UInt8]) async throws -> [UInt8] {
-        try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            group.addTask { try await self.transport.answer(toControlCall: call) }
-            group.addTask {
-                try await self.time.sleep(milliseconds: Self.patienceMilliseconds)
-                throw ControlStoreError.unavailable(reason: "no answer within \(Self.patienceMilliseconds) ms")
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next() else { throw CancellationError() }
-            return first
+        let answer = try await time.limit(milliseconds: Self.patienceMilliseconds) { [transport] in
+            try await transport.answer(toControlCall: call)
         }
+        guard let answer else {
+            throw ControlStoreError.unavailable(reason: "no answer within \(Self.patienceMilliseconds) ms")
+        }
+        return answer
     }
 
     private static var strange: ControlStoreError { .unavailable(reason: "the answer is to another question") }

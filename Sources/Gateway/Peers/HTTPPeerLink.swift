@@ -93,7 +93,7 @@ package final class HTTPPeerLink: PeerLink {
     }
 
     private func probe() async throws {
-        let answer = try await withTimeLimit(milliseconds: Self.probeMilliseconds, time) {
+        let answer = try await time.limit(milliseconds: Self.probeMilliseconds) {
             try await self.answer(to: PeerMessage(head: ApplyCall.probe.encoded()))
         }
         guard answer != nil else {
@@ -120,20 +120,5 @@ final class ExactSource: ByteSource {
         }
         self.left.store(left - Int64(piece.readableBytes), ordering: .relaxed)
         return piece
-    }
-}
-
-/// Runs a call, but not for longer than `milliseconds`; `nil` when the time is up, and the call is cancelled.
-func withTimeLimit<Answer: Sendable>(
-    milliseconds: Int64, _ time: any TimeSource, _ call: @escaping @Sendable () async throws -> Answer
-) async throws -> Answer? {
-    try await withThrowingTaskGroup(of: Answer?.self) { group in
-        group.addTask { try await call() }
-        group.addTask {
-            try await time.sleep(milliseconds: milliseconds)
-            return nil
-        }
-        defer { group.cancelAll() }
-        return try await group.next() ?? nil
     }
 }

@@ -22,16 +22,9 @@ extension PeerCalling {
     package func answer(
         _ name: String, _ head: [UInt8], patience: Int64, time: any TimeSource
     ) async throws -> [UInt8] {
-        try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            group.addTask { try await call(name, PeerMessage(head: head)).head }
-            group.addTask {
-                try await time.sleep(milliseconds: patience)
-                throw PeerFault.unavailable(reason: "\(place): no answer within \(patience) ms")
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next() else { throw CancellationError() }
-            return first
-        }
+        let answer = try await time.limit(milliseconds: patience) { try await call(name, PeerMessage(head: head)).head }
+        guard let answer else { throw PeerFault.unavailable(reason: "\(place): no answer within \(patience) ms") }
+        return answer
     }
 }
 

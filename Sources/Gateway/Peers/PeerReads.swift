@@ -108,7 +108,7 @@ package final class PeerReads: Sendable {
     }
 
     private func call(_ message: PeerMessage, on eventLoop: (any EventLoop)?) async throws -> PeerMessage? {
-        try await withTimeLimit(milliseconds: Self.answerMilliseconds, time) { [client] in
+        try await time.limit(milliseconds: Self.answerMilliseconds) { [client] in
             try await client.call(ReadCall.name, message, on: eventLoop)
         }
     }
