@@ -72,6 +72,7 @@ package protocol MetadataReader {
     func outboxDestinations() throws -> [BucketName]
     func outboxSummaries() throws -> [OutboxSummary]
     /// How many entries of any destination this version still has.
+    func isInOutbox(_ id: Int64) throws -> Bool
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
 
     /// Up to `limit` pieces of work on one key that are waiting or have failed (then with the id 0), in no

@@ -26,14 +26,22 @@ extension RegionStore {
     package func outboxDestinations() throws -> [BucketName] { try metadata.read { try $0.outboxDestinations() } }
     package func outboxSummaries() throws -> [OutboxSummary] { try metadata.read { try $0.outboxSummaries() } }
 
-    /// The version an entry is about; `nil` when it has been deleted since.
-    package func version(for entry: OutboxEntry) throws -> (version: ObjectVersion, bucket: Bucket)? {
-        guard let bucket = snapshot.withLock({ $0.byID[entry.bucket] }),
-            let version = try metadata.read({
-                try $0.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
-            })
-        else { return nil }
-        return (version, bucket)
+    /// What an entry comes to now.
+    package enum Work: Sendable {
+        case version(ObjectVersion, in: Bucket)
+        /// The version has been deleted since.
+        case gone
+        /// The entry is no longer in the outbox: a change of rules has put another in its place, or has failed it.
+        case superseded
+    }
+
+    package func work(of entry: OutboxEntry) throws -> Work {
+        guard let bucket = snapshot.withLock({ $0.byID[entry.bucket] }) else { return .gone }
+        return try metadata.read { reader in
+            guard try reader.isInOutbox(entry.id) else { return .superseded }
+            let version = try reader.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
+            return version.map { .version($0, in: bucket) } ?? .gone
+        }
     }
 
     /// The destination has it: removes the entries and, where it was the version's last one, makes its status COMPLETED.
@@ -56,9 +64,11 @@ extension RegionStore {
         }
     }
 
-    /// Removes the entry, keeps it as a failure with its reason and makes the version's status FAILED.
+    /// Removes the entry, keeps it as a failure with its reason and makes the version's status FAILED. Does nothing when
+    /// the entry is no longer in the outbox.
     package func fail(_ entry: OutboxEntry, reason: String) async throws {
         try await metadata.write { transaction in
+            guard try transaction.isInOutbox(entry.id) else { return }
             var failed = entry
             failed.attempts += 1
             failed.lastError = Self.bounded(reason)

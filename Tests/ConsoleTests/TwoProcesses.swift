@@ -219,9 +219,9 @@ struct TwoProcesses {
         let other = store.region == Self.near ? farStore : nearStore
         let destination = store.region == Self.near ? there : here
         for entry in try store.outbox(destination: destination, after: 0, limit: 10_000) {
-            guard let found = try store.version(for: entry) else { continue }
-            let body = try store.content(of: found.version, range: 0..<(found.version.object?.size ?? 0))
-            _ = try await other.applyReplica(found.version, bucket: destination, body: body, creates: true)
+            guard case .version(let version, _) = try store.work(of: entry) else { continue }
+            let body = try store.content(of: version, range: 0..<(version.object?.size ?? 0))
+            _ = try await other.applyReplica(version, bucket: destination, body: body, creates: true)
             try await store.complete([entry])
         }
     }

@@ -178,7 +178,8 @@ struct OutboxModel {
         } else if !sending.isEmpty {
             let entry = sending.remove(at: random.below(sending.count))
             let outcome = fixedOutcome ?? randomOutcome()
-            if [.delivered, .erased, .gone].contains(outcome) { decided.insert(entry.id) }
+            if [.delivered, .erased, .gone, .superseded].contains(outcome) { decided.insert(entry.id) }
+            if outcome == .superseded { rows[entry.id] = nil }
             machine.finished(entry, outcome, now: now)
         }
     }
@@ -189,7 +190,8 @@ struct OutboxModel {
         case 60..<62: .gone
         case 62..<63: .erased
         case 63..<65: .ruleDisabled
-        case 65..<85: .unavailable(reason: "down")
+        case 65..<67: .superseded
+        case 67..<85: .unavailable(reason: "down")
         case 85..<93: .refused(reason: "no")
         default: .trouble(reason: "disk")
         }

@@ -41,7 +41,8 @@ import Testing
             let first = try #require(try entries(store).first)
             #expect(first.stamp == put.stamp)
             #expect(first.bytes == 100)
-            #expect(try store.version(for: first)?.version.stamp == put.stamp)
+            guard case .version(let found, _) = try store.work(of: first) else { throw StorageError.closed }
+            #expect(found.stamp == put.stamp)
             #expect(try store.outboxDestinations() == [Names.copy, Names.third])
             #expect(try store.outboxSummaries().map(\.pendingVersions) == [1, 1])
 
@@ -110,8 +111,12 @@ import Testing
             let store = region.store
             try await store.replicate(to: [Names.copy])
             let put = try await store.put("a")
+            let waiting = try #require(try entries(store).first)
             try await store.replicate(to: [])
             #expect(try status(store) == .failed)
+            // Who has read the entry before must neither send it nor fail it any more.
+            guard case .superseded = try store.work(of: waiting) else { throw StorageError.closed }
+            try await store.fail(waiting, reason: "DstBucketNotFound")
             #expect(try await store.retryFailures(of: Names.bucket) == .init(retried: 0, withoutRule: 1))
             #expect(
                 try store.failures(of: Names.bucket, limit: 10).map(\.reason) == ["SrcBucketReplicationConfigMissing"])

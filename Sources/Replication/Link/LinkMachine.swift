@@ -29,6 +29,8 @@ package struct LinkMachine {
         case erased
         /// The version has been deleted here since: nothing is left to do.
         case gone
+        /// The entry is no longer in the outbox; what has taken its place is read from there.
+        case superseded
         /// The entry's rule is disabled: it waits without counting as failed.
         case ruleDisabled
         /// The link or the peer is down.
@@ -209,6 +211,9 @@ package struct LinkMachine {
             if outcome != .gone { noteAnswer() }
             completed.append(entry)
             lanes[entry.destination]?.finishHead(entry, limits: limits)
+        case .superseded:
+            lanes[entry.destination]?.finishHead(entry, limits: limits)
+            lanes[entry.destination]?.recorded(entry)
         case .ruleDisabled:
             let until = now.monotonic + limits.ruleRecheck
             disabledUntil[RuleName(bucket: entry.bucket, id: entry.ruleID)] = until

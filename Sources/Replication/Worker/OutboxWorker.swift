@@ -162,7 +162,7 @@ final class OutboxWorker: Sendable {
     private func count(_ entry: OutboxEntry, _ outcome: LinkMachine.Outcome) {
         switch outcome {
         case .delivered, .erased, .gone: state.withLock { $0.lastFailure = nil }
-        case .ruleDisabled: break
+        case .ruleDisabled, .superseded: break
         case .unavailable(let reason), .refused(let reason), .trouble(let reason):
             hooks.counters.update(peer) { $0.retries += 1 }
             state.withLock { $0.lastFailure = reason }

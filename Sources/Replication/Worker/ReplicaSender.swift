@@ -21,9 +21,17 @@ struct ReplicaSender: Sendable {
     static let answerMilliseconds: Int64 = 30_000
 
     func send(_ entry: OutboxEntry) async -> LinkMachine.Outcome {
-        let found: (version: ObjectVersion, bucket: Bucket)?
-        do { found = try store.version(for: entry) } catch { return .trouble(reason: "reading the version: \(error)") }
-        guard let (version, bucket) = found else { return .gone }
+        let version: ObjectVersion
+        let bucket: Bucket
+        do {
+            switch try store.work(of: entry) {
+            case .version(let found, let place): (version, bucket) = (found, place)
+            case .gone: return .gone
+            case .superseded: return .superseded
+            }
+        } catch {
+            return .trouble(reason: "reading the version: \(error)")
+        }
         guard let rule = bucket.replication?.rule(id: entry.ruleID) else {
             return .refused(reason: "SrcBucketReplicationConfigMissing")
         }

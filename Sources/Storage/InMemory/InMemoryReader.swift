@@ -162,6 +162,8 @@ extension InMemoryReading {
         return summaries
     }
 
+    func isInOutbox(_ id: Int64) throws -> Bool { tables.outbox[id] != nil }
+
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {
         tables.outboxByVersion[VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)]?.count ?? 0
     }

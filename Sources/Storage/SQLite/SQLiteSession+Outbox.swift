@@ -122,6 +122,14 @@ extension SQLiteSession {
         return name
     }
 
+    func isInOutbox(_ id: Int64) throws -> Bool {
+        try connection.first("SELECT 1 FROM outbox WHERE id = ?1") {
+            try $0.bind(1, id)
+        } row: { _ in
+            true
+        } ?? false
+    }
+
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {
         try connection.first("SELECT count(*) FROM outbox WHERE bucket = ?1 AND key = ?2 AND stamp = ?3") {
             try $0.bind(1, bucket)
