@@ -71,8 +71,8 @@ package protocol MetadataReader {
     /// Destinations that have entries.
     func outboxDestinations() throws -> [BucketName]
     func outboxSummaries() throws -> [OutboxSummary]
-    /// How many entries of any destination this version still has.
     func isInOutbox(_ id: Int64) throws -> Bool
+    /// How many entries of any destination this version still has.
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
 
     /// Up to `limit` pieces of work on one key that are waiting or have failed (then with the id 0), in no
