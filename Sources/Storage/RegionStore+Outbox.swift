@@ -88,9 +88,7 @@ extension RegionStore {
         _ entry: OutboxEntry, as outcome: ReplicationStatus, _ transaction: any MetadataTransaction
     ) throws {
         try transaction.delete(outbox: entry.id)
-        guard let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) else {
-            return
-        }
+        guard let version = try settledVersion(of: entry, as: outcome, transaction) else { return }
         if outcome == .failed {
             try transaction.insert(failure: ReplicationFailure(entry: entry, failed: now))
         } else if version.replication == .failed, entry.kind != .attributes {
@@ -99,6 +97,18 @@ extension RegionStore {
         }
         let mayHaveFailed = outcome == .failed || version.replication == .failed
         try updateStatus(of: version, bucket: entry.bucket, mayHaveFailed: mayHaveFailed, transaction)
+    }
+
+    /// `nil` when there is no status to keep. The work on a version whose record is damaged can fail, as all other work.
+    private func settledVersion(
+        of entry: OutboxEntry, as outcome: ReplicationStatus, _ transaction: any MetadataTransaction
+    ) throws -> ObjectVersion? {
+        do {
+            return try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
+        } catch StorageError.corrupt where outcome == .failed {
+            try transaction.insert(failure: ReplicationFailure(entry: entry, failed: now))
+            return nil
+        }
     }
 
     func updateStatus(
@@ -194,6 +204,8 @@ extension RegionStore {
         package var retried = 0
         /// Still failed: no rule brings these versions to their destination any more.
         package var withoutRule = 0
+        /// Still failed: their records are damaged.
+        package var damaged = 0
     }
 
     /// Puts the failed work of a bucket back into the outbox, under the rules as they are now, in bounded transactions.
@@ -204,33 +216,48 @@ extension RegionStore {
         while true {
             let page = try failures(of: bucket, after: after, limit: 200)
             guard let last = page.last else { return outcome }
-            let retried = try await writeAndNotify { transaction in
-                var count = 0
-                for failure in page where try self.retry(failure, transaction) { count += 1 }
-                return (count, enqueued: count > 0)
+            let before = outcome
+            outcome = try await writeAndNotify { transaction in
+                var sum = before
+                for failure in page { try self.retry(failure, counting: &sum, transaction) }
+                return (sum, enqueued: sum.retried > before.retried)
             }
-            outcome.retried += retried
-            outcome.withoutRule += page.count - retried
             after = last.id
         }
     }
 
-    private func retry(_ failure: ReplicationFailure, _ transaction: any MetadataTransaction) throws -> Bool {
-        let entry = failure.entry
-        guard var planned = try plannedNow(entry, transaction) else {
-            guard entry.lastError != Self.missingRule else { return false }
+    private func retry(
+        _ failure: ReplicationFailure, counting sum: inout RetryOutcome, _ transaction: any MetadataTransaction
+    ) throws {
+        let planned: OutboxEntry?
+        do {
+            planned = try plannedNow(failure.entry, transaction)
+        } catch StorageError.corrupt {
+            sum.damaged += 1
+            return
+        }
+        if let planned {
+            try requeue(failure.entry, as: planned, transaction)
+            sum.retried += 1
+        } else {
+            sum.withoutRule += 1
+            guard failure.entry.lastError != Self.missingRule else { return }
             var still = failure
             still.entry.lastError = Self.missingRule
             try transaction.insert(failure: still)
-            return false
         }
+    }
+
+    private func requeue(
+        _ entry: OutboxEntry, as planned: OutboxEntry, _ transaction: any MetadataTransaction
+    ) throws {
+        var planned = planned
         planned.enqueued = now
         try transaction.deleteFailure(of: entry)
         try transaction.insert(outbox: planned)
         if let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) {
             try updateStatus(of: version, bucket: entry.bucket, mayHaveFailed: true, transaction)
         }
-        return true
     }
 
     /// Entries of one rule, oldest first (for Replication Time Control).

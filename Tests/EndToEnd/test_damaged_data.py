@@ -32,6 +32,18 @@ def blob_of(server, body: bytes) -> tuple[Path, int]:
     raise AssertionError("no blob has these bytes")
 
 
+def failed(pair) -> dict[str, str]:
+    """It is given up after some tries, as a refusal is."""
+    return eventually(pair.failures, "the damaged version fails")
+
+
+def retried(pair):
+    """What failed goes again, once its bytes are what they were."""
+    assert pair.command("replication", "retry", pair.source)["buckets"] == [
+        {"bucket": pair.source, "retried": 1, "withoutRule": 0, "damaged": 0}]
+    eventually(pair.is_equal, "it arrives once it is restored")
+
+
 @pytest.mark.parametrize("where", [10, BLOB - 10], ids=["first", "last"])
 def test_a_damaged_blob_never_arrives(apart, unique, where):
     one = apart()
@@ -50,8 +62,9 @@ def test_a_damaged_blob_never_arrives(apart, unique, where):
             pair.s3.get_object(Bucket=pair.source, Key="damaged")["Body"].read()
         pair.put("later")
         eventually(lambda: {v[0] for v in pair.versions(pair.target)} == {"sound", "later"}, "the others go on")
-        assert pair.status("damaged") == "PENDING"
-    eventually(pair.is_equal, "it arrives once it is restored")
+        assert "stored data is damaged" in failed(pair)["damaged"]
+        assert pair.status("damaged") == "FAILED"
+    retried(pair)
 
 
 def test_a_damaged_small_object_never_arrives(apart, unique):
@@ -77,10 +90,11 @@ def test_a_damaged_small_object_never_arrives(apart, unique):
     with refused("InternalError", 500):
         pair.s3.get_object(Bucket=pair.source, Key="damaged")
     eventually(lambda: {v[0] for v in pair.versions(pair.target)} == {"sound", "large"}, "the others go on")
+    failed(pair)
     one.server.stop()
     rewrite(bytes([body[0] ^ 1]) + body[1:], body)
     one.server.start()
-    eventually(pair.is_equal, "it arrives once it is restored")
+    retried(pair)
 
 
 @pytest.mark.parametrize("damage, is_found", [
@@ -109,12 +123,16 @@ def test_a_damaged_row_holds_up_nothing_else(apart, unique, damage, is_found):
         eventually(lambda: {v[0] for v in pair.versions(pair.target)} == {"damaged", *sound}, "it is brought")
     pair.put("damaged", "sound")
     eventually(lambda: sum(v[0] == "sound" for v in pair.versions(pair.target)) == 2, "new versions arrive")
-    if "outbox" in damage:
+    if "outbox" not in damage:
+        assert "stored data is damaged" in failed(pair)["damaged"]
+        assert pair.command("replication", "retry", pair.source)["buckets"][0]["damaged"] == 1
+    else:
         eventually(lambda: pair.status("damaged") == "COMPLETED", "of the damaged key, too")
 
 
-def test_later_versions_of_a_key_go_on_when_the_damaged_one_is_removed(apart, unique):
-    """A key's versions are sent in order, so the damaged one holds up those behind it."""
+@pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "failed"])
+def test_later_versions_of_a_key_go_on(apart, unique, is_removed):
+    """A key's versions are sent in order, so the damaged one holds up those behind it, until it is gone or has failed."""
     one = apart()
     pair = pair_in(one.server, unique)
     one.regions[AWAY].kill()
@@ -127,6 +145,12 @@ def test_later_versions_of_a_key_go_on_when_the_damaged_one_is_removed(apart, un
         one.regions[AWAY].start()
         eventually(lambda: pair.is_told("damaged", "stored data is damaged"), "the reason is shown")
         pair.put("damaged")
-        pair.s3.delete_object(Bucket=pair.source, Key="damaged", VersionId=damaged_id)
-        eventually(pair.is_equal, "the later version arrives")
+        if is_removed:
+            pair.s3.delete_object(Bucket=pair.source, Key="damaged", VersionId=damaged_id)
+            eventually(pair.is_equal, "the later version arrives")
+        else:
+            eventually(lambda: pair.status("damaged") == "COMPLETED", "the later version arrives")
+            failed(pair)
         assert len(pair.versions(pair.target)) == 1
+    if not is_removed:
+        retried(pair)

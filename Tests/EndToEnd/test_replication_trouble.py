@@ -57,7 +57,7 @@ def test_the_destination_is_deleted_while_work_is_on_its_way(server, unique):
         Bucket=pair.target, CreateBucketConfiguration={"LocationConstraint": AWAY})
     pair.s3.put_bucket_versioning(Bucket=pair.target, VersioningConfiguration={"Status": "Enabled"})
     assert pair.command("replication", "retry", pair.source)["buckets"] == [
-        {"bucket": pair.source, "retried": 2, "withoutRule": 0}]
+        {"bucket": pair.source, "retried": 2, "withoutRule": 0, "damaged": 0}]
     eventually(pair.is_equal, "what failed is there after a retry")
 
 

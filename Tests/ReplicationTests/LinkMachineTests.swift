@@ -45,14 +45,32 @@ import Testing
         #expect(machine.held <= 80)
     }
 
-    @Test func refusalsFailAfterTheirGrace() throws {
+    @Test(arguments: [
+        LinkMachine.Outcome.refused(reason: "DstBucketNotFound"), .unsendable(reason: "DstBucketNotFound"),
+    ])
+    func whatNeverGoesFailsAfterItsGrace(outcome: LinkMachine.Outcome) throws {
         var model = OutboxModel(seed: 3)
-        model.fixedOutcome = .refused(reason: "DstBucketNotFound")
+        model.fixedOutcome = outcome
         model.add(key: "a", bytes: 1)
         for _ in 0..<200 { try model.runOne() }
         #expect(model.rows.isEmpty)
         #expect(model.failed == ["DstBucketNotFound"])
         #expect(model.sends == LinkLimits().refusalAttempts)
+    }
+
+    /// What is wrong on this side says nothing of the peer.
+    @Test func onlyThePeersAnswerResumesALink() throws {
+        var model = OutboxModel(seed: 8)
+        model.fixedOutcome = .unavailable(reason: "down")
+        for index in 0..<10 { model.add(key: "k\(index)", bytes: 1) }
+        try model.run(for: 5_000)
+        #expect(model.machine.isPaused)
+        model.fixedOutcome = .unsendable(reason: "damaged")
+        try model.run(for: 2_000)
+        #expect(model.machine.isPaused)
+        model.fixedOutcome = .refused(reason: "no")
+        try model.run(for: 2_000)
+        #expect(!model.machine.isPaused)
     }
 
     /// A write's work is settled where a client removed the version for good; a job's work fails there, at once.

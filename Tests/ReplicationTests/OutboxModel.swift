@@ -14,7 +14,7 @@ struct OutboxModel {
     var fixedOutcome: LinkMachine.Outcome?
     private let random: SeededRandom
     private let limits = LinkLimits()
-    private var machine: LinkMachine
+    private(set) var machine: LinkMachine
     private var nextID: Int64 = 1
     private var now = LinkInstant(wall: Timestamp(milliseconds: 1_000_000), monotonic: 5_000)
     private var sending: [OutboxEntry] = []
@@ -192,7 +192,8 @@ struct OutboxModel {
         case 63..<65: .ruleDisabled
         case 65..<67: .superseded
         case 67..<85: .unavailable(reason: "down")
-        case 85..<93: .refused(reason: "no")
+        case 85..<91: .refused(reason: "no")
+        case 91..<93: .unsendable(reason: "damaged")
         default: .trouble(reason: "disk")
         }
     }

@@ -1,5 +1,6 @@
 import NIOCore
 import S3Model
+import SQLite
 import Testing
 
 @testable import Storage
@@ -103,6 +104,32 @@ import Testing
             try await store.complete([refused])
             #expect(try status(store) == .completed)
         }
+    }
+
+    @Test func workOnADamagedRecordFailsAndIsNotLost() async throws {
+        let folder = try TestFolder()
+        let region = try await TestRegion(.sqlite, folder: folder)
+        let store = region.store
+        _ = try await store.createBucket(Names.bucket, owner: Names.owner)
+        try await store.setVersioning(.enabled, bucket: Names.bucket)
+        try await store.replicate(to: [Names.copy])
+        try await store.put("a")
+        let database = try Connection(path: "\(folder.path)/metadata-\(Names.region).sqlite", mode: .readWrite)
+        try database.execute("CREATE TABLE kept AS SELECT record FROM current_objects")
+        try database.execute("UPDATE current_objects SET record = x'01FF'")
+        let waiting = try #require(try entries(store).first)
+        #expect(throws: StorageError.self) { try store.work(of: waiting) }
+        // What claims that it arrived is not believed.
+        await #expect(throws: StorageError.self) { try await store.complete([waiting]) }
+        try await store.fail(waiting, reason: "damaged")
+        #expect(try entries(store).isEmpty)
+        #expect(try store.failures(of: Names.bucket, limit: 10).map(\.reason) == ["damaged"])
+        #expect(try await store.retryFailures(of: Names.bucket) == .init(retried: 0, withoutRule: 0, damaged: 1))
+        try database.execute("UPDATE current_objects SET record = (SELECT record FROM kept)")
+        #expect(try await store.retryFailures(of: Names.bucket) == .init(retried: 1, withoutRule: 0))
+        try await store.complete(try entries(store))
+        #expect(try status(store) == .completed)
+        try await store.close()
     }
 
     @Test(arguments: Backend.allCases)

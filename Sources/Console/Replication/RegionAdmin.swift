@@ -80,9 +80,11 @@ package struct RegionAdmin: Sendable {
         var report = RetryReport(buckets: [])
         for bucket in try buckets(call) {
             let outcome = try await store.retryFailures(of: bucket.name)
-            guard outcome.retried + outcome.withoutRule > 0 else { continue }
+            guard outcome.retried + outcome.withoutRule + outcome.damaged > 0 else { continue }
             report.buckets.append(
-                .init(bucket: bucket.name.rawValue, retried: outcome.retried, withoutRule: outcome.withoutRule))
+                .init(
+                    bucket: bucket.name.rawValue, retried: outcome.retried, withoutRule: outcome.withoutRule,
+                    damaged: outcome.damaged))
         }
         return report
     }

@@ -117,6 +117,8 @@ package struct RetryReport: Sendable, Codable, Hashable {
         package var retried: Int
         /// Left failed: no rule brings these to their destination any more.
         package var withoutRule: Int
+        /// Left failed: their records are damaged.
+        package var damaged: Int
     }
     package var version = 1
     package var buckets: [Bucket]

@@ -25,7 +25,7 @@ package struct LinkLimits: Sendable {
     package var away = Backoff(first: 50, longest: 500)
     /// Repeats of one entry after any other trouble.
     package var trouble = Backoff(first: 100, longest: 60_000)
-    /// A refusal is tried this often before the entry fails: a bucket may be on its way.
+    /// What is refused or cannot be sent is tried this often before the entry fails: a bucket may be on its way.
     package var refusalAttempts = 8
     /// After so many failures in a row the link as a whole pauses, then probes with one entry.
     package var failuresToPause = 4

@@ -37,7 +37,9 @@ package struct LinkMachine {
         case unavailable(reason: String)
         /// The peer will not take it.
         case refused(reason: String)
-        /// Something is wrong with this entry alone, for example its bytes cannot be read.
+        /// It cannot be sent from here: its bytes or its record are damaged, or it has no rule or destination any more.
+        case unsendable(reason: String)
+        /// Something is wrong here that passes, for example the store cannot be read.
         case trouble(reason: String)
     }
 
@@ -225,13 +227,22 @@ package struct LinkMachine {
             postpone(entry, isAway ? limits.away : limits.unavailable, reason: reason, now: now)
         case .refused(let reason):
             noteAnswer()
-            if entry.attempts + 1 >= limits.refusalAttempts {
-                outcomes.append(.fail(entry, reason: reason))
-                lanes[entry.destination]?.finishHead(entry, limits: limits)
-            } else {
-                postpone(entry, limits.trouble, reason: reason, now: now)
-            }
+            failAfterGrace(entry, reason: reason, now: now)
+        // Says nothing of the peer: a link that is paused stays so.
+        case .unsendable(let reason):
+            failAfterGrace(entry, reason: reason, now: now)
         case .trouble(let reason):
+            postpone(entry, limits.trouble, reason: reason, now: now)
+        }
+    }
+
+    /// A failed entry holds up the later ones of its key no longer, and can be retried by hand.
+    private mutating func failAfterGrace(_ entry: OutboxEntry, reason: String, now: LinkInstant) {
+        let limits = limits
+        if entry.attempts + 1 >= limits.refusalAttempts {
+            outcomes.append(.fail(entry, reason: reason))
+            lanes[entry.destination]?.finishHead(entry, limits: limits)
+        } else {
             postpone(entry, limits.trouble, reason: reason, now: now)
         }
     }

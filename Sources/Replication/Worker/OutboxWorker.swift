@@ -163,7 +163,7 @@ final class OutboxWorker: Sendable {
         switch outcome {
         case .delivered, .erased, .gone: state.withLock { $0.lastFailure = nil }
         case .ruleDisabled, .superseded: break
-        case .unavailable(let reason), .refused(let reason), .trouble(let reason):
+        case .unavailable(let reason), .refused(let reason), .unsendable(let reason), .trouble(let reason):
             hooks.counters.update(peer) { $0.retries += 1 }
             state.withLock { $0.lastFailure = reason }
         }

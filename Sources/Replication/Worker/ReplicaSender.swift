@@ -30,13 +30,13 @@ struct ReplicaSender: Sendable {
             case .superseded: return .superseded
             }
         } catch {
-            return .trouble(reason: "reading the version: \(error)")
+            return Self.unreadable("version", error)
         }
         guard let rule = bucket.replication?.rule(id: entry.ruleID) else {
-            return .refused(reason: "SrcBucketReplicationConfigMissing")
+            return .unsendable(reason: "SrcBucketReplicationConfigMissing")
         }
         guard rule.isEnabled else { return .ruleDisabled }
-        guard let location = locate(entry.destination) else { return .refused(reason: "DstBucketNotFound") }
+        guard let location = locate(entry.destination) else { return .unsendable(reason: "DstBucketNotFound") }
         guard let link = links[location.region] else {
             return .unavailable(reason: "no link to region \(location.region)")
         }
@@ -83,13 +83,19 @@ struct ReplicaSender: Sendable {
             return outcome == .erased ? .erased : .delivered
         } catch {
             // What the link says about a body that broke here is not about the link.
-            if let failure = body?.failure { return .trouble(reason: "reading the bytes: \(failure)") }
+            if let failure = body?.failure { return unreadable("bytes", failure) }
             switch error as? PeerError {
             case .refused(let reason): return .refused(reason: reason)
             case .unavailable(let reason): return .unavailable(reason: reason)
             case nil: return .unavailable(reason: "\(error)")
             }
         }
+    }
+
+    /// Damage stays; anything else that a disk does may pass.
+    private static func unreadable(_ what: String, _ error: any Error) -> LinkMachine.Outcome {
+        let reason = "reading the \(what): \(error)"
+        return if case StorageError.corrupt = error { .unsendable(reason: reason) } else { .trouble(reason: reason) }
     }
 }
 

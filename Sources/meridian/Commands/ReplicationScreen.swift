@@ -107,6 +107,7 @@ enum ReplicationScreen {
         var lines = report.buckets.map { bucket in
             "\(bucket.bucket): \(bucket.retried) retried"
                 + (bucket.withoutRule > 0 ? ", \(bucket.withoutRule) left, for which there is no rule any more" : "")
+                + (bucket.damaged > 0 ? ", \(bucket.damaged) left, whose records are damaged" : "")
         }
         if lines.isEmpty { lines = ["Nothing has failed."] }
         return (lines + unreachable(report.unreachable)).joined(separator: "\n")
