@@ -114,10 +114,30 @@ import Testing
         #expect(model.rows.isEmpty)
     }
 
+    /// A backlog of a disabled rule, on the same keys and for the same destination, costs other rules neither order nor time.
+    @Test func aDisabledRuleHoldsUpNoOther() throws {
+        var model = OutboxModel(seed: 9)
+        model.disabledRules = ["s"]
+        model.fixedOutcome = .delivered
+        for index in 0..<3_000 { model.add(key: "k\(index % 1_000)", bytes: 1, rule: "s", to: 0) }
+        try model.run(for: 1_000)
+        let before = model.reads
+        for index in 0..<200 {
+            model.add(key: "k\(index)", bytes: 1, rule: "r", to: 0)
+            try model.run(for: 10)
+            #expect(model.rows.count == 3_000)
+        }
+        // Two seconds: the backlog is not read again for each of them.
+        #expect(model.reads - before < 3_000)
+        model.disabledRules = []
+        try model.run(for: 20_000)
+        #expect(model.rows.isEmpty)
+    }
+
     @Test func entriesOfDisabledRulesWaitWithoutFailing() throws {
         var model = OutboxModel(seed: 5)
         model.fixedOutcome = .ruleDisabled
-        for index in 0..<50 { model.add(key: "k\(index % 10)", bytes: 1) }
+        for index in 0..<50 { model.add(key: "k\(index % 10)", bytes: 1, rule: "r") }
         try model.run(for: 60_000)
         #expect(model.rows.count == 50)
         #expect(model.rows.values.allSatisfy { $0.attempts == 0 })

@@ -11,7 +11,10 @@ struct OutboxModel {
     private(set) var rows: [Int64: OutboxEntry] = [:]
     private(set) var failed: [String] = []
     private(set) var sends = 0
+    /// Rows read, times that they were read.
+    private(set) var reads = 0
     var fixedOutcome: LinkMachine.Outcome?
+    var disabledRules: Set<String> = []
     private let random: SeededRandom
     private let limits = LinkLimits()
     private(set) var machine: LinkMachine
@@ -21,6 +24,8 @@ struct OutboxModel {
     private var recording: [LinkMachine.Action] = []
     /// Delivered or given up under this machine, whether that is stored yet or not.
     private var decided: Set<Int64> = []
+    /// Rules that this machine was told to be disabled: only their work may be overtaken, and not by work of the same rule.
+    private var foundDisabled: Set<String> = []
     private let destinations = ["dst-one", "dst-two", "dst-three"].map { Fixtures.bucketName($0) }
 
     init(seed: UInt64) {
@@ -39,10 +44,12 @@ struct OutboxModel {
         return entry
     }
 
-    mutating func add(key: String, bytes: Int64, isForJob: Bool = false) {
-        let destination = destinations[random.below(destinations.count)]
+    mutating func add(key: String, bytes: Int64, isForJob: Bool = false, rule: String? = nil, to number: Int? = nil) {
+        let destination = destinations[number ?? random.below(destinations.count)]
         rows[nextID] = Self.entry(nextID, key: key, to: destination, bytes: bytes)
         rows[nextID]?.isForJob = isForJob
+        let rule = rule ?? (random.chance(30) ? "s" : "r")
+        rows[nextID]?.ruleID = rule
         nextID += 1
         machine.wake(destination)
     }
@@ -119,6 +126,7 @@ struct OutboxModel {
         sending = []
         recording = []
         decided = []
+        foundDisabled = []
         for destination in destinations where rows.values.contains(where: { $0.destination == destination }) {
             machine.wake(destination)
         }
@@ -139,6 +147,7 @@ struct OutboxModel {
                     hasLoaded = true
                     let page = rows.values.filter { $0.destination == destination && $0.id > after }
                         .sorted { $0.id < $1.id }.prefix(limit)
+                    reads += page.count
                     machine.loaded(Array(page), from: destination, now: now)
                 case .send(let entry): try send(entry)
                 case .complete, .postpone: recording.append(action)
@@ -162,6 +171,7 @@ struct OutboxModel {
         if sending.contains(where: isSameChain) { throw Broken(description: "two of one key at once: \(entry)") }
         if let earlier = rows.values.first(where: {
             isSameChain($0) && $0.id < entry.id && !decided.contains($0.id)
+                && ($0.ruleID == entry.ruleID || !foundDisabled.contains($0.ruleID))
         }) {
             throw Broken(description: "\(entry) overtakes \(earlier)")
         }
@@ -177,9 +187,10 @@ struct OutboxModel {
             record(recording.remove(at: random.below(recording.count)))
         } else if !sending.isEmpty {
             let entry = sending.remove(at: random.below(sending.count))
-            let outcome = fixedOutcome ?? randomOutcome()
+            let outcome = disabledRules.contains(entry.ruleID) ? .ruleDisabled : fixedOutcome ?? randomOutcome()
             if [.delivered, .erased, .gone, .superseded].contains(outcome) { decided.insert(entry.id) }
             if outcome == .superseded { rows[entry.id] = nil }
+            if outcome == .ruleDisabled { foundDisabled.insert(entry.ruleID) }
             machine.finished(entry, outcome, now: now)
         }
     }

@@ -4,10 +4,22 @@ import Storage
 /// The part of a link that serves one destination bucket: how far the outbox has been read, and what of it is in memory.
 ///
 /// A pass reads the outbox in id order from the beginning. Entries of one key form a chain of which only the head is
-/// queued or on its way, so a key's changes arrive in order. When an entry has to wait (not due, rule disabled, no room)
-/// its key is blocked for the rest of the pass, and a later pass starts again from the beginning. Order therefore holds
-/// across restarts as well, with no state but the outbox.
+/// queued or on its way, so a key's changes arrive in order. When an entry has to wait (not due, no room) its key is
+/// blocked for the rest of the pass, and a later pass starts again from the beginning. Order therefore holds across
+/// restarts as well, with no state but the outbox.
+///
+/// What waits for a disabled rule holds up nothing and is not remembered: there may be millions of it. A version that
+/// another rule brings meanwhile is the later one at its destination, whenever the earlier one comes.
 struct LinkLane {
+    /// What an entry that was read is to do.
+    enum Turn {
+        case goes
+        /// For so many milliseconds, and the later ones of its key behind it.
+        case waits(UInt64)
+        /// Its rule is disabled; it is looked at again after so many milliseconds.
+        case sleeps(UInt64)
+    }
+
     struct Chain: Hashable {
         let bucket: Int64
         let key: ObjectKey
@@ -51,8 +63,11 @@ struct LinkLane {
         } else if passedOver > 0, !hasMore || passedOver > limits.passedOver, large.count * 2 <= limits.largeBuffered {
             startPass()
         } else if !hasMore, known.isEmpty, passedOver == 0 {
-            // A pass from the beginning that takes nothing is the proof that nothing was forgotten.
-            if !isClean { startPass() } else { return passDue != nil }
+            // A pass from the beginning that takes nothing is the proof that nothing was forgotten. Where something waits
+            // there will be one anyway; it is not read again and again because others come and go.
+            if passDue != nil { return true }
+            if isClean { return false }
+            startPass()
         }
         return true
     }
@@ -68,10 +83,9 @@ struct LinkLane {
         passDue = nil
     }
 
-    /// Takes what was read behind the cursor, in id order. `wait` says how long (milliseconds) an entry must wait, 0 for
-    /// not at all.
+    /// Takes what was read behind the cursor, in id order.
     mutating func take(
-        _ entries: [OutboxEntry], limits: LinkLimits, now: UInt64, wait: (OutboxEntry) -> UInt64
+        _ entries: [OutboxEntry], limits: LinkLimits, now: UInt64, turn: (OutboxEntry) -> Turn
     ) {
         if entries.count < limits.loaded { hasMore = false }
         for entry in entries {
@@ -82,9 +96,13 @@ struct LinkLane {
                 continue
             }
             if blocked.contains(chain) { continue }
-            let delay = wait(entry)
-            if delay > 0 {
+            switch turn(entry) {
+            case .goes: break
+            case .waits(let delay):
                 blocked.insert(chain)
+                schedulePass(at: now + delay)
+                continue
+            case .sleeps(let delay):
                 schedulePass(at: now + delay)
                 continue
             }
@@ -117,16 +135,26 @@ struct LinkLane {
         enqueue(next, limits: limits)
     }
 
-    /// The head of its chain has to wait: it and everything behind it are forgotten until a later pass. The head stays
-    /// known while its postponement is being stored.
-    mutating func suspendChain(_ entry: OutboxEntry, storing: Bool) {
+    /// The head of its chain has to wait: everything behind it is forgotten until a later pass, and it stays known while
+    /// its postponement is being stored.
+    mutating func suspendChain(_ entry: OutboxEntry) {
         let chain = Chain(entry)
         for waiting in chains.removeValue(forKey: chain) ?? [] { known.remove(waiting.id) }
         blocked.insert(chain)
-        if storing {
-            known.insert(entry.id)
-            postponing.insert(entry.id)
+        known.insert(entry.id)
+        postponing.insert(entry.id)
+    }
+
+    /// The rule of a chain's head is disabled: what the rule has in the chain is forgotten until the pass at `time`, and
+    /// the next of another rule may go.
+    mutating func skipHead(_ entry: OutboxEntry, until time: UInt64, limits: LinkLimits) {
+        for skipped in chains[Chain(entry)]?.dropFirst() ?? [] where skipped.ruleID == entry.ruleID {
+            known.remove(skipped.id)
         }
+        chains[Chain(entry)]?.removeAll { $0.ruleID == entry.ruleID && $0.id != entry.id }
+        finishHead(entry, limits: limits)
+        known.remove(entry.id)
+        schedulePass(at: time)
     }
 
     /// The outcome of an entry is stored (or could not be).

@@ -151,13 +151,13 @@ package struct LinkMachine {
     }
 
     private mutating func nextQueued(large: Bool, now: UInt64) -> OutboxEntry? {
+        let limits = limits
         for offset in 0..<order.count {
             let index = (turn + offset) % order.count
             while let entry = lanes[order[index]]?.next(large: large) {
                 if let until = disabledUntil[RuleName(bucket: entry.bucket, id: entry.ruleID)] {
                     // Its rule was found to be disabled after it was queued.
-                    lanes[order[index]]?.suspendChain(entry, storing: false)
-                    lanes[order[index]]?.schedulePass(at: until)
+                    lanes[order[index]]?.skipHead(entry, until: until, limits: limits)
                     continue
                 }
                 turn = (index + 1) % order.count
@@ -184,20 +184,21 @@ package struct LinkMachine {
         let limits = limits
         let disabled = disabledUntil
         lanes[destination]?.take(entries, limits: limits, now: now.monotonic) { entry in
-            if let until = disabled[RuleName(bucket: entry.bucket, id: entry.ruleID)], until > now.monotonic {
-                return until - now.monotonic
+            // Until the next ``step(now:)`` forgets it, and begins a pass: no entry of the rule goes before an earlier one.
+            if let until = disabled[RuleName(bucket: entry.bucket, id: entry.ruleID)] {
+                return .sleeps(until > now.monotonic ? until - now.monotonic : 0)
             }
-            let wait = entry.notBefore.milliseconds - now.wall.milliseconds
+            let (wait, isBeyond) = entry.notBefore.milliseconds.subtractingReportingOverflow(now.wall.milliseconds)
             // No postponement is longer than this: the wall clock has stepped back, and the entry is due.
             let longest = max(limits.trouble.longest, limits.unavailable.longest)
-            return wait <= 0 || wait > Int64(longest) ? 0 : UInt64(wait)
+            return isBeyond || wait <= 0 || wait > Int64(longest) ? .goes : .waits(UInt64(wait))
         }
     }
 
     /// The outbox could not be read.
     package mutating func loadFailed(_ destination: BucketName, now: LinkInstant) {
         let limits = limits
-        lanes[destination]?.take([], limits: limits, now: now.monotonic) { _ in 0 }
+        lanes[destination]?.take([], limits: limits, now: now.monotonic) { _ in .goes }
         lanes[destination]?.schedulePass(at: now.monotonic + limits.storeRetry)
     }
 
@@ -219,8 +220,7 @@ package struct LinkMachine {
         case .ruleDisabled:
             let until = now.monotonic + limits.ruleRecheck
             disabledUntil[RuleName(bucket: entry.bucket, id: entry.ruleID)] = until
-            lanes[entry.destination]?.suspendChain(entry, storing: false)
-            lanes[entry.destination]?.schedulePass(at: until)
+            lanes[entry.destination]?.skipHead(entry, until: until, limits: limits)
         case .unavailable(let reason):
             noteFailure(now: now.monotonic)
             let isAway = isPaused || !hasAnswered
@@ -262,7 +262,7 @@ package struct LinkMachine {
 
     private mutating func postpone(_ entry: OutboxEntry, _ backoff: Backoff, reason: String, now: LinkInstant) {
         let delay = backoff.delay(after: entry.attempts, random: random)
-        lanes[entry.destination]?.suspendChain(entry, storing: true)
+        lanes[entry.destination]?.suspendChain(entry)
         lanes[entry.destination]?.schedulePass(at: now.monotonic + delay)
         let until = Timestamp(milliseconds: now.wall.milliseconds + Int64(delay))
         outcomes.append(.postpone(entry, until: until, reason: reason))

@@ -84,10 +84,12 @@ final class OutboxWorker: Sendable {
 
     // MARK: Actions
 
+    /// Pages read before other events have their turn: behind a disabled rule there may be thousands with nothing to send.
+    private static let loadsPerTurn = 16
+
     private func perform(_ machine: inout LinkMachine, in group: inout TaskGroup<Event>) {
-        var hasLoaded = true
-        while hasLoaded {
-            hasLoaded = false
+        for _ in 0..<Self.loadsPerTurn {
+            var hasLoaded = false
             for action in machine.step(now: LinkInstant(sender.time)) {
                 switch action {
                 case .load(let destination, let after, let limit):
@@ -101,7 +103,9 @@ final class OutboxWorker: Sendable {
                     }
                 }
             }
+            if !hasLoaded { return }
         }
+        signal.notify()
     }
 
     private func load(_ destination: BucketName, after: Int64, limit: Int, into machine: inout LinkMachine) {
