@@ -26,6 +26,9 @@ package final class InProcessPeerLink: PeerLink {
 
     /// Which refusals are final (spec/mrap.md §15.13) and which may pass with time.
     package static func peerError(for error: any Error) -> PeerError {
+        if error as? ReplicaRefusal == .hasNullVersionOfItsOwn {
+            return .refused(reason: "DstHasNullVersionOfItsOwn")
+        }
         guard let refusal = error as? S3Error else { return .unavailable(reason: "\(error)") }
         switch refusal.code {
         case .noSuchBucket: return .refused(reason: "DstBucketNotFound")

@@ -1,11 +1,18 @@
 import NIOCore
 package import S3Model
 
+/// Why a bucket does not take a replica, beyond S3's own reasons.
+package enum ReplicaRefusal: Error, Sendable, Hashable {
+    /// A key has one null version, and the one here was made in another region than the replica: taking either for the
+    /// other would lose what a client stored.
+    case hasNullVersionOfItsOwn
+}
+
 extension RegionStore {
     /// Stores a version made elsewhere, verbatim but for its status (REPLICA) and where its bytes are. `body` is pulled
     /// only when the version is not there yet. Idempotent by stamp; the clock observes the stamp.
     ///
-    /// Throws `NoSuchBucket`, or `InvalidRequest` when the bucket's versioning is not enabled, `NoSuchVersion` when the
+    /// Throws `NoSuchBucket`, ``ReplicaRefusal``, `InvalidRequest` when the bucket's versioning is not enabled, `NoSuchVersion` when the
     /// bytes are needed and there is no body, or `StorageError.corrupt` when the bytes do not match the record's size or
     /// ETag. A version that was removed here for good stays away, and the outcome is `erased`; with `creates` false any that
     /// is not here does, and the outcome is `unchanged`.
@@ -18,6 +25,7 @@ extension RegionStore {
         try requireVersioning(known)
         let (existing, isErased) = try metadata.read { reader in
             let existing = try reader.version(bucket: known.id, key: version.key, stamp: version.stamp)
+            if existing == nil { _ = try Self.null(in: known, before: version, reader) }
             return (existing, try existing == nil && reader.isErased(bucket: known.id, stamp: version.stamp))
         }
         if isErased { return .erased }
@@ -86,8 +94,7 @@ extension RegionStore {
             throw S3Error.noSuchVersion(version.key, version.versionID)
         }
         try requireParts(content, of: version, in: bucket, transaction)
-        if version.isNull, let null = try transaction.nullVersion(bucket: bucket.id, key: version.key) {
-            // A key has one null version; the later of two stays, in every region.
+        if let null = try Self.null(in: bucket, before: version, transaction) {
             if null.stamp > version.stamp { return .unchanged }
             try erase(null, in: bucket, transaction)
         }
@@ -101,6 +108,16 @@ extension RegionStore {
         try noteConflict(replica, in: bucket, transaction)
         try transaction.insert(version: replica, bucket: bucket.id)
         return .applied
+    }
+
+    /// The null version that a replica with the null id would take the place of, as its region once did itself. Throws
+    /// ``ReplicaRefusal`` where that is a version of another region.
+    private static func null(
+        in bucket: Bucket, before replica: ObjectVersion, _ reader: any MetadataReader
+    ) throws -> ObjectVersion? {
+        guard replica.isNull, let null = try reader.nullVersion(bucket: bucket.id, key: replica.key) else { return nil }
+        guard null.stamp.region == replica.stamp.region else { throw ReplicaRefusal.hasNullVersionOfItsOwn }
+        return null
     }
 
     /// Takes over later tags and metadata; everything else of a version never changes.

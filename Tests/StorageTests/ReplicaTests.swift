@@ -300,6 +300,35 @@ import Testing
         }
     }
 
+    /// A key has one null version. One region's is never lost for another's; the same region's later one takes its place.
+    @Test(arguments: Backend.allCases)
+    func aNullVersionOfAnotherRegionStays(backend: Backend) async throws {
+        try await withPair(backend) { source, target in
+            func null(_ store: RegionStore, _ text: String) async throws -> ObjectVersion {
+                try await store.setVersioning(.suspended, bucket: Names.bucket)
+                let put = try await store.put("a", ByteBuffer(string: text))
+                try await store.setVersioning(.enabled, bucket: Names.bucket)
+                return put
+            }
+            func apply(_ version: ObjectVersion, _ text: String) async throws -> ApplyOutcome {
+                try await target.store.applyReplica(
+                    version, bucket: Names.bucket, body: BufferSource(ByteBuffer(string: text)))
+            }
+            let first = try await null(source, "1")
+            let second = try await null(source, "22")
+            #expect(try await apply(first, "1") == .applied)
+            #expect(try await apply(second, "22") == .applied)
+            #expect(try await apply(first, "1") == .erased)
+            #expect(try await target.store.get("a") == ByteBuffer(string: "22"))
+            _ = try await null(target.store, "own")
+            let third = try await null(source, "333")
+            for version in [second, third] {
+                await #expect(throws: ReplicaRefusal.hasNullVersionOfItsOwn) { try await apply(version, "333") }
+            }
+            #expect(try await target.store.get("a", version: .null) == ByteBuffer(string: "own"))
+        }
+    }
+
     @Test func wrongBytesAreRefused() async throws {
         try await withPair(.memory) { source, target in
             let put = try await source.put("a", someBytes(50_000))
