@@ -39,6 +39,8 @@ package protocol MetadataReader {
     /// The version with the greatest stamp, delete markers included.
     func newestVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion?
     func version(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> ObjectVersion?
+    /// The same, for those who go on when its record is damaged.
+    func storedVersion(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> StoredVersion?
     func nullVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion?
     func inlineData(id: Int64) throws -> ByteBuffer?
 
@@ -49,6 +51,10 @@ package protocol MetadataReader {
     /// `start.key`; of exactly that key only versions with a stamp not above `start.stamp` (`nil`: all).
     func scanVersions(
         bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep)
+        throws
+    /// The same, past records that are damaged.
+    func scanStoredVersions(
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (StoredVersion) throws -> ScanStep)
         throws
     /// The digests of the bucket's versions, kept current by every change of them.
     func digests(bucket: Int64) throws -> DigestTable
@@ -116,14 +122,14 @@ package protocol MetadataTransaction: MetadataReader {
     /// Removes an empty bucket with the erasures and arrivals in it.
     func delete(bucket: Int64) throws
 
-    /// Stores a version (replacing one with the same key and stamp), keeps the index of current objects true, records
-    /// references to its blobs and raises the clock's high water.
+    /// Stores a version (replacing one with the same key and stamp, whose record may be damaged), keeps the index of
+    /// current objects true, records references to its blobs and raises the clock's high water.
     func insert(version: ObjectVersion, bucket: Int64) throws
     /// Rewrites a version that exists: tags, metadata, replication status. Its stamp and data stay.
     func update(version: ObjectVersion, bucket: Int64) throws
     /// Removes a version; its blobs become garbage, its inline bytes, outbox entries, failures and the
-    /// conflict that it lost go.
-    func delete(version: ObjectVersion, bucket: Int64) throws
+    /// conflict that it lost go. Where the bytes of a version with a damaged record are is not known: they stay.
+    func delete(at position: VersionPosition, bucket: Int64) throws
     /// Stores small bytes and returns their id for ``ObjectData/inline(id:crc32c:)``.
     func insertInlineData(_ bytes: ByteBuffer) throws -> Int64
 
@@ -162,5 +168,21 @@ extension MetadataReader {
     /// In memory nothing is damaged.
     package func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
         try outbox(destination: destination, after: after, dueAt: Timestamp(milliseconds: Int64.max), limit: limit)
+    }
+
+    package func storedVersion(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> StoredVersion? {
+        try version(bucket: bucket, key: key, stamp: stamp).map(StoredVersion.whole)
+    }
+
+    package func scanStoredVersions(
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (StoredVersion) throws -> ScanStep
+    ) throws {
+        try scanVersions(bucket: bucket, from: start) { try visit(.whole($0)) }
+    }
+}
+
+extension MetadataTransaction {
+    package func delete(version: ObjectVersion, bucket: Int64) throws {
+        try delete(at: VersionPosition(key: version.key, stamp: version.stamp), bucket: bucket)
     }
 }

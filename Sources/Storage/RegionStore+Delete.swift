@@ -49,10 +49,7 @@ extension RegionStore {
             }
         }
         if let id = target.version {
-            let found = try exactVersion(key, id, in: bucket, transaction)
-            if let found {
-                try erase(found, in: bucket, transaction)
-            }
+            let found = try erase(id, of: key, in: bucket, transaction)
             return (DeleteOutcome(versionID: id, isDeleteMarker: found?.isDeleteMarker ?? false), false)
         }
         if bucket.versioning != .enabled { try removeNullVersion(key, in: bucket, transaction) }

@@ -20,6 +20,25 @@ extension RegionStore {
         try transaction.insert(erasure: version.stamp, bucket: bucket.id, at: now)
     }
 
+    /// Removes the version with this id for good, also when its record is damaged. Returns what it was; `nil` when there is
+    /// none or nobody can tell any more.
+    func erase(
+        _ id: VersionID, of key: ObjectKey, in bucket: Bucket, _ transaction: any MetadataTransaction
+    ) throws -> ObjectVersion? {
+        do {
+            guard let found = try exactVersion(key, id, in: bucket, transaction) else { return nil }
+            try erase(found, in: bucket, transaction)
+            return found
+        } catch StorageError.corrupt(let detail) {
+            let damaged = try transaction.damagedVersions(of: key, bucket: bucket.id).first { $0.versionID == id }
+            guard let position = damaged?.position else { throw StorageError.corrupt(detail: detail) }
+            try transaction.delete(at: position, bucket: bucket.id)
+            // It may have had replication work: that is not known any more.
+            try transaction.insert(erasure: position.stamp, bucket: bucket.id, at: now)
+            return nil
+        }
+    }
+
     /// Whether this version was removed here for good and is not to come back. Throws `NoSuchBucket`.
     package func wasErased(_ stamp: VersionStamp, bucket: BucketName) throws -> Bool {
         let known = try self.bucket(bucket)

@@ -12,10 +12,11 @@ extension RegionStore {
     /// Stores a version made elsewhere, verbatim but for its status (REPLICA) and where its bytes are. `body` is pulled
     /// only when the version is not there yet. Idempotent by stamp; the clock observes the stamp.
     ///
-    /// Throws `NoSuchBucket`, ``ReplicaRefusal``, `InvalidRequest` when the bucket's versioning is not enabled, `NoSuchVersion` when the
-    /// bytes are needed and there is no body, or `StorageError.corrupt` when the bytes do not match the record's size or
-    /// ETag. A version that was removed here for good stays away, and the outcome is `erased`; with `creates` false any that
-    /// is not here does, and the outcome is `unchanged`.
+    /// Throws `NoSuchBucket`, ``ReplicaRefusal``, `InvalidRequest` when the bucket's versioning is not enabled,
+    /// `NoSuchVersion` when the bytes are needed and there is no body, or `StorageError.corrupt` when the bytes do not match
+    /// the record's size or ETag. A version that was removed here for good stays away, and the outcome is `erased`; with `creates` false any that
+    /// is not here does, and the outcome is `unchanged`. A version whose record is damaged here counts as one that is not
+    /// here, and is replaced.
     package func applyReplica(
         _ version: ObjectVersion, bucket: BucketName, body: (any ByteSource)?, creates: Bool = true
     ) async throws -> ApplyOutcome {
@@ -24,9 +25,9 @@ extension RegionStore {
         let known = try self.bucket(bucket)
         try requireVersioning(known)
         let (existing, isErased) = try metadata.read { reader in
-            let existing = try reader.version(bucket: known.id, key: version.key, stamp: version.stamp)
-            if existing == nil { _ = try Self.null(in: known, before: version, reader) }
-            return (existing, try existing == nil && reader.isErased(bucket: known.id, stamp: version.stamp))
+            let stored = try reader.storedVersion(bucket: known.id, key: version.key, stamp: version.stamp)
+            if stored == nil { _ = try Self.null(in: known, before: version, reader) }
+            return (stored?.version, try stored == nil && reader.isErased(bucket: known.id, stamp: version.stamp))
         }
         if isErased { return .erased }
         if existing == nil, !creates { return .unchanged }
@@ -85,18 +86,17 @@ extension RegionStore {
         _ version: ObjectVersion, _ content: StagedContent, crc32c: UInt32, hasBytes: Bool, in bucket: Bucket,
         _ transaction: any MetadataTransaction
     ) throws -> ApplyOutcome {
-        if let existing = try transaction.version(bucket: bucket.id, key: version.key, stamp: version.stamp) {
-            return try update(existing, from: version, in: bucket, transaction)
-        }
-        if try transaction.isErased(bucket: bucket.id, stamp: version.stamp) { return .erased }
+        let stored = try transaction.storedVersion(bucket: bucket.id, key: version.key, stamp: version.stamp)
+        if let existing = stored?.version { return try update(existing, from: version, in: bucket, transaction) }
+        if stored == nil, try transaction.isErased(bucket: bucket.id, stamp: version.stamp) { return .erased }
         guard hasBytes else {
             // Deleted between our look and this transaction; the sender brings the bytes on its next try.
             throw S3Error.noSuchVersion(version.key, version.versionID)
         }
         try requireParts(content, of: version, in: bucket, transaction)
         if let null = try Self.null(in: bucket, before: version, transaction) {
-            if null.stamp > version.stamp { return .unchanged }
-            try erase(null, in: bucket, transaction)
+            if null > version.stamp { return .unchanged }
+            if null < version.stamp { try removeNullVersion(version.key, in: bucket, transaction) }
         }
         var replica = version
         replica.replication = .replica
@@ -107,16 +107,18 @@ extension RegionStore {
         }
         try noteConflict(replica, in: bucket, transaction)
         try transaction.insert(version: replica, bucket: bucket.id)
+        // In place of a damaged record: the version may have been made here, and may have work.
+        if stored != nil { try updateStatus(of: replica, bucket: bucket.id, mayHaveFailed: true, transaction) }
         return .applied
     }
 
-    /// The null version that a replica with the null id would take the place of, as its region once did itself. Throws
-    /// ``ReplicaRefusal`` where that is a version of another region.
+    /// The stamp of the null version that a replica with the null id would take the place of, as its region once did
+    /// itself. Throws ``ReplicaRefusal`` where that is a version of another region.
     private static func null(
         in bucket: Bucket, before replica: ObjectVersion, _ reader: any MetadataReader
-    ) throws -> ObjectVersion? {
-        guard replica.isNull, let null = try reader.nullVersion(bucket: bucket.id, key: replica.key) else { return nil }
-        guard null.stamp.region == replica.stamp.region else { throw ReplicaRefusal.hasNullVersionOfItsOwn }
+    ) throws -> VersionStamp? {
+        guard replica.isNull, let null = try reader.nullStamp(of: replica.key, bucket: bucket.id) else { return nil }
+        guard null.region == replica.stamp.region else { throw ReplicaRefusal.hasNullVersionOfItsOwn }
         return null
     }
 

@@ -66,7 +66,7 @@ package final class RegionStore: Sendable {
         try await metadata.close()
     }
 
-    var now: Timestamp { Timestamp(milliseconds: time.wallMilliseconds()) }
+    package var now: Timestamp { Timestamp(milliseconds: time.wallMilliseconds()) }
 }
 
 // MARK: What every transaction needs
@@ -117,8 +117,7 @@ extension RegionStore {
 
     /// Makes room for a new null version: a key has at most one.
     func removeNullVersion(_ key: ObjectKey, in bucket: Bucket, _ transaction: any MetadataTransaction) throws {
-        guard let old = try transaction.nullVersion(bucket: bucket.id, key: key) else { return }
-        try erase(old, in: bucket, transaction)
+        _ = try erase(.null, of: key, in: bucket, transaction)
     }
 
     /// Throws when a condition does not hold. Evaluated inside the transaction that stores the object, so two writers

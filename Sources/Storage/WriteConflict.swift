@@ -39,18 +39,24 @@ extension RegionStore {
 
     /// Remembers that an arriving replica comes below a version made here, if it does. Call before it is inserted.
     func noteConflict(_ replica: ObjectVersion, in bucket: Bucket, _ transaction: any MetadataTransaction) throws {
-        guard replica.stamp.region != region.stampID,
-            let newest = try transaction.newestVersion(bucket: bucket.id, key: replica.key),
-            newest.stamp > replica.stamp
-        else { return }
+        guard replica.stamp.region != region.stampID else { return }
+        do {
+            guard let newest = try transaction.newestVersion(bucket: bucket.id, key: replica.key),
+                newest.stamp > replica.stamp
+            else { return }
+        } catch StorageError.corrupt {
+            // The stamps say it; a damaged record keeps no other version of its key away.
+        }
         var winner: VersionStamp?
         var seen = 0
-        try transaction.scanVersions(bucket: bucket.id, from: (Array(replica.key.rawValue.utf8), nil)) { version in
+        let start: (key: [UInt8], stamp: VersionStamp?) = (Array(replica.key.rawValue.utf8), nil)
+        try transaction.scanStoredVersions(bucket: bucket.id, from: start) { stored in
+            let position = stored.position
             seen += 1
-            guard version.key == replica.key, version.stamp > replica.stamp, seen <= Self.versionsSearched else {
+            guard position.key == replica.key, position.stamp > replica.stamp, seen <= Self.versionsSearched else {
                 return .stop
             }
-            if version.stamp.region == region.stampID { winner = version.stamp }
+            if position.stamp.region == region.stampID { winner = position.stamp }
             return .next
         }
         guard let winner else { return }

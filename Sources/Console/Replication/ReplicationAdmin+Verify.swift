@@ -78,7 +78,7 @@ extension VerifyReport.Finding {
         self.init(
             verdict: finding.verdict.rawValue, key: finding.position.key.rawValue,
             versionID: finding.versionID.description, isDeleteMarker: finding.isDeleteMarker,
-            bucket: finding.bucket.rawValue, source: finding.source.rawValue, isPromised: finding.isPromised,
+            bucket: finding.bucket.rawValue, source: finding.source?.rawValue, isPromised: finding.isPromised,
             rule: finding.rule, reason: finding.reason, isRepaired: finding.isRepaired,
             isDifference: finding.isDifference)
     }

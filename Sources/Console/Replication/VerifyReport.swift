@@ -10,15 +10,15 @@ package struct VerifyReport: Sendable, Codable, Hashable {
     }
 
     package struct Finding: Sendable, Codable, Hashable {
-        /// `missing`, `erased`, `only-there`, `different-content`, `different-metadata` or `in-flight`.
+        /// `missing`, `damaged`, `erased`, `only-there`, `different-content`, `different-metadata` or `in-flight`.
         package var verdict: String
         package var key: String
         package var versionID: String
         package var isDeleteMarker: Bool
         /// The bucket that lacks the version or has it otherwise.
         package var bucket: String
-        /// A bucket that has it as it should be.
-        package var source: String
+        /// A bucket that has it as it should be; `nil` when none of them can read it.
+        package var source: String?
         /// Whether a rule promises that `bucket` has it as `source` has it.
         package var isPromised: Bool
         package var rule: String?

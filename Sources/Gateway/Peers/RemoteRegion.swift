@@ -57,6 +57,13 @@ package struct RemoteRegion: VerifiedRegion {
         return try understood(VerificationAnswer.wasRequeued(answer))
     }
 
+    package func resend(
+        _ position: VersionPosition, from bucket: BucketName, to destination: BucketName
+    ) async throws -> Bool {
+        let answer = try await ask(.resend(position, to: destination), bucket)
+        return try understood(VerificationAnswer.wasRequeued(answer))
+    }
+
     private func ask(_ question: VerificationCall.Question, _ bucket: BucketName) async throws -> [UInt8] {
         let call = VerificationCall(region: region, bucket: bucket, question)
         do {

@@ -36,6 +36,9 @@ package struct VerificationService: PeerService {
             VerificationAnswer.encode(
                 wasRequeued: try await region.requeue(
                     position, kind: kind, from: bucket, to: destination, renews: renews))
+        case .resend(let position, let destination):
+            VerificationAnswer.encode(
+                wasRequeued: try await region.resend(position, from: bucket, to: destination))
         }
     }
 }

@@ -100,6 +100,7 @@ package struct BucketVerifier: Sendable {
                         standing: standings[member][index])
                     let counterpart = counterparts[member][index]
                     side.version = counterpart.version
+                    side.damaged = counterpart.damaged
                     // A removal and its memory are one transaction, so what is gone by now is remembered by now.
                     side.isErased = counterpart.wasErased
                     side.hasLaterNull = isNull && counterpart.nullStamp.map { position.stamp < $0 } ?? false
@@ -115,7 +116,10 @@ package struct BucketVerifier: Sendable {
         guard let repair = finding.repair, let source = members.first(where: { $0.bucket == finding.source }) else {
             return false
         }
+        guard !repair.takesReplicas else {
+            return try await source.store.resend(finding.position, from: source.bucket, to: finding.bucket)
+        }
         return try await source.store.requeue(
-            finding.position, kind: repair.kind, from: finding.source, to: finding.bucket, renews: repair.renews)
+            finding.position, kind: repair.kind, from: source.bucket, to: finding.bucket, renews: repair.renews)
     }
 }

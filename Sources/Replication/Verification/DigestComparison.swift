@@ -19,7 +19,7 @@ package struct DigestComparison: Sendable, Hashable {
 
 /// Compares pages of fingerprints of the same slots, one page per bucket, that begin at the same place. Pure.
 package struct FingerprintComparison: Sendable {
-    /// Versions that not all buckets have alike.
+    /// Versions that not all buckets have alike or can read.
     package private(set) var differences: [VersionPosition] = []
     /// How far the pages are all complete: where the next ones begin; `nil` at the end of all buckets.
     package let end: VersionPosition?
@@ -40,6 +40,9 @@ package struct FingerprintComparison: Sendable {
                 )
             }
         }
-        differences = seen.filter { !$0.value.isSame || $0.value.count < pages.count }.keys.sorted()
+        // What one bucket cannot read the others need not have told of, when the digest of its slot is the same.
+        let damaged = pages.flatMap(\.damaged).filter { position in end.map { position <= $0 } ?? true }
+        let different = seen.filter { !$0.value.isSame || $0.value.count < pages.count }.keys
+        differences = Set(damaged).union(different).sorted()
     }
 }

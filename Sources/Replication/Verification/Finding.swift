@@ -14,6 +14,8 @@ package enum Verdict: String, Sendable, Hashable, Codable, CaseIterable {
     case differentContent = "different-content"
     /// The same version with other tags or metadata.
     case differentMetadata = "different-metadata"
+    /// It is there, and its record cannot be read.
+    case damaged
     /// It, or its change, waits in another bucket's outbox.
     case inFlight = "in-flight"
 }
@@ -27,8 +29,8 @@ package struct Finding: Sendable, Hashable {
     package var isPromised: Bool
     /// The bucket that lacks it or has it otherwise.
     package var bucket: BucketName
-    /// A bucket that has it as it should be.
-    package var source: BucketName
+    /// A bucket that has it as it should be; `nil` when none of them can read it.
+    package var source: BucketName?
     /// The rule that promises it.
     package var rule: String?
     /// Why it has not come, when that is known.
@@ -42,8 +44,16 @@ package struct Finding: Sendable, Hashable {
         package var kind: OutboxEntry.Kind
         /// The two sides' changes have the same stamp, so that the source's needs a later one to win.
         package var renews: Bool
+        /// The source's rules count for the version wherever it was made.
+        package var takesReplicas = false
     }
 
     /// Whether the buckets differ because of it.
-    package var isDifference: Bool { isPromised && verdict != .inFlight && verdict != .onlyThere }
+    package var isDifference: Bool {
+        switch verdict {
+        case .damaged: true
+        case .inFlight, .onlyThere: false
+        case .missing, .erased, .differentContent, .differentMetadata: isPromised
+        }
+    }
 }

@@ -13,6 +13,8 @@ package struct VersionJudge: Sendable {
         package var standing: VersionStanding
         /// What it had later, after all `standing`s were read.
         package var version: ObjectVersion?
+        /// The id of a version that it has and cannot read; looked at with `version`.
+        package var damaged: VersionID?
         /// A client removed it here for good; looked at after `version`, and only where there is none.
         package var isErased = false
         /// The bucket has a later null version, of which a key has one only.
@@ -40,6 +42,7 @@ package struct VersionJudge: Sendable {
                 guard sides[other].version != nil, let version = sides[other].standing.version else { return nil }
                 return Holder(side: sides[other], version: version)
             }
+            if let id = side.damaged { return damaged(side, id, holders) }
             guard !holders.isEmpty else { return nil }
             guard let version = side.version else { return absent(side, holders) }
             return differentContent(side, version, holders) ?? differentAttributes(side, version, holders)
@@ -77,6 +80,42 @@ package struct VersionJudge: Sendable {
             verdict: verdict, isPromised: false, bucket: side.bucket.name, source: holder.side.bucket.name)
     }
 
+    /// Whoever can read it sends all of it again if a rule leads here, wherever it was made.
+    private func damaged(_ side: Side, _ id: VersionID, _ holders: [Holder]) -> Finding {
+        let destination = side.bucket.name
+        if let sender = holders.first(where: { $0.isSending(to: destination, wholly: true) }) {
+            return inFlight(side, sender)
+        }
+        var found = Finding(
+            position: position, versionID: id, isDeleteMarker: holders.first?.version.isDeleteMarker ?? false,
+            verdict: .damaged, isPromised: false, bucket: destination, source: holders.first?.side.bucket.name)
+        let plan = ExistingPlan(destinations: [destination])
+        for holder in holders {
+            let (version, bucket) = (holder.version, holder.side.bucket)
+            guard let entry = plan.entries(for: version, in: bucket, at: version.modified).first else { continue }
+            found.isPromised = true
+            found.source = bucket.name
+            found.rule = entry.ruleID
+            found.reason = holder.failure(to: destination)
+            found.repair = Finding.Repair(kind: entry.kind, renews: false, takesReplicas: true)
+            return found
+        }
+        found.reason =
+            holders.isEmpty
+            ? "None of these buckets can read it: take it from a backup, or remove it there by its id."
+            : "No rule brings it back: set one that does and repair, or remove it there by its id."
+        return found
+    }
+
+    private func inFlight(_ side: Side, _ sender: Holder) -> Finding {
+        let entry = sender.side.standing.waiting.first { $0.destination == side.bucket.name }
+        var found = finding(.inFlight, side, sender)
+        found.isPromised = true
+        found.rule = entry?.ruleID
+        found.reason = entry?.lastError
+        return found
+    }
+
     private func absent(_ side: Side, _ holders: [Holder]) -> Finding? {
         let destination = side.bucket.name
         // First of all: what waits for this bucket will be settled there without an effect.
@@ -86,12 +125,7 @@ package struct VersionJudge: Sendable {
             return found
         }
         if let sender = holders.first(where: { $0.isSending(to: destination, wholly: true) }) {
-            var found = finding(.inFlight, side, sender)
-            let entry = sender.side.standing.waiting.first { $0.destination == destination }
-            found.isPromised = true
-            found.rule = entry?.ruleID
-            found.reason = entry?.lastError
-            return found
+            return inFlight(side, sender)
         }
         for holder in holders where !side.hasLaterNull {
             let kind: OutboxEntry.Kind = holder.version.isDeleteMarker ? .deleteMarker : .object

@@ -45,16 +45,16 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         tables.clockHighWater = max(tables.clockHighWater, version.attributesStamp)
     }
 
-    func delete(version: ObjectVersion, bucket: Int64) throws {
-        let row = rowKey(bucket: bucket, version.key, version.stamp)
+    func delete(at position: VersionPosition, bucket: Int64) throws {
+        let row = rowKey(bucket: bucket, position.key, position.stamp)
         guard let stored = tables.versions[row] else { return }
         tables.moveDigest(from: stored, to: nil, bucket: bucket)
         if let content = stored.object { tables.release(content.data) }
         tables.versions[row] = nil
         for id in tables.outboxByVersion[row] ?? [] { tables.outbox[id] = nil }
         tables.outboxByVersion[row] = nil
-        removeFailures { $0.bucket == bucket && $0.key == version.key && $0.stamp == version.stamp }
-        removeConflicts { $0.bucket == bucket && $0.key == version.key && $0.loser == version.stamp }
+        removeFailures { $0.bucket == bucket && $0.key == position.key && $0.stamp == position.stamp }
+        removeConflicts { $0.bucket == bucket && $0.key == position.key && $0.loser == position.stamp }
     }
 
     func insertInlineData(_ bytes: ByteBuffer) throws -> Int64 {

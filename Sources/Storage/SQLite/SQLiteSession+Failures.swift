@@ -34,28 +34,34 @@ extension SQLiteSession {
         return ReplicationFailure(id: id, entry: entry, failed: Timestamp(milliseconds: row.int64(10)))
     }
 
+    /// Passes over damaged rows, as ``undamagedOutbox(destination:after:limit:)`` does.
     func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry] {
         let waiting = try connection.all(
             """
             SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
-            FROM outbox INDEXED BY outbox_by_version WHERE bucket = ?1 AND key = ?2 LIMIT ?3
+            FROM outbox INDEXED BY outbox_by_version
+            WHERE bucket = ?1 AND key = ?2 AND length(stamp) = ?4 AND kind & ~?5 IN (1, 2, 3) LIMIT ?3
             """
         ) {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
             try $0.bind(3, Int64(max(0, limit)))
+            try $0.bind(4, Int64(VersionStamp.byteCount))
+            try $0.bind(5, Self.jobMark)
         } row: {
             try entry(in: $0)
         }
         let failed = try connection.all(
             """
             SELECT id, key, stamp, kind, destination, rule, bytes, enqueued, attempts, reason, failed
-            FROM replication_failures WHERE bucket = ?1 AND key = ?2 LIMIT ?3
+            FROM replication_failures
+            WHERE bucket = ?1 AND key = ?2 AND length(stamp) = ?4 AND kind IN (1, 2, 3) LIMIT ?3
             """
         ) {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
             try $0.bind(3, Int64(max(0, limit - waiting.count)))
+            try $0.bind(4, Int64(VersionStamp.byteCount))
         } row: {
             try failure(in: $0, bucket: bucket).entry
         }

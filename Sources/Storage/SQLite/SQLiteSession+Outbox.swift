@@ -80,7 +80,7 @@ extension SQLiteSession {
     }
 
     /// Added to the kind of a job's work.
-    private static let jobMark: Int64 = 16
+    static let jobMark: Int64 = 16
 
     func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
         try connection.first(

@@ -5,7 +5,7 @@ extension SQLiteSession {
     func scanCurrentObjects(bucket: Int64, from start: [UInt8], _ visit: (ObjectVersion) throws -> ScanStep) throws {
         try connection.withStatement(
             """
-            SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key
+            SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key
             """
         ) { statement in
             var cursor = KeyCursor(statement)
@@ -21,33 +21,45 @@ extension SQLiteSession {
         }
     }
 
-    /// Merges the two tables by key. Within a key the current object, if there is one, is the newest version.
     func scanVersions(
         bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (ObjectVersion) throws -> ScanStep
     ) throws {
+        try scanRows(bucket: bucket, from: start) { try visit(version(in: $0)) }
+    }
+
+    func scanStoredVersions(
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (StoredVersion) throws -> ScanStep
+    ) throws {
+        try scanRows(bucket: bucket, from: start) { try visit(stored(in: $0)) }
+    }
+
+    /// Merges the two tables by key. Within a key the current object, if there is one, is the newest version.
+    private func scanRows(
+        bucket: Int64, from start: (key: [UInt8], stamp: VersionStamp?), _ visit: (Statement) throws -> ScanStep
+    ) throws {
         if let stamp = start.stamp, !start.key.isEmpty {
-            switch try scanVersions(ofKey: start.key, bucket: bucket, from: stamp, visit) {
+            switch try scanRows(ofKey: start.key, bucket: bucket, from: stamp, visit) {
             case .stop: return
             // The least key above this one.
-            case .next: try mergeVersions(bucket: bucket, from: start.key + [0], visit)
-            case .seek(let target): try mergeVersions(bucket: bucket, from: target, visit)
+            case .next: try mergeRows(bucket: bucket, from: start.key + [0], visit)
+            case .seek(let target): try mergeRows(bucket: bucket, from: target, visit)
             }
         } else {
-            try mergeVersions(bucket: bucket, from: start.key, visit)
+            try mergeRows(bucket: bucket, from: start.key, visit)
         }
     }
 
     /// The versions of one key that are not newer than `stamp`. Returns how the scan goes on behind the key.
-    private func scanVersions(
-        ofKey key: [UInt8], bucket: Int64, from stamp: VersionStamp, _ visit: (ObjectVersion) throws -> ScanStep
+    private func scanRows(
+        ofKey key: [UInt8], bucket: Int64, from stamp: VersionStamp, _ visit: (Statement) throws -> ScanStep
     ) throws -> ScanStep {
         func isPast(_ target: [UInt8]) -> Bool { key.lexicographicallyPrecedes(target) }
         return try connection.withStatement(
             """
-            SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp <= ?3
+            SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp <= ?3
             UNION ALL
             SELECT * FROM (
-                SELECT key, stamp, record, large FROM other_versions
+                SELECT key, stamp, record, large, is_null FROM other_versions
                 WHERE bucket = ?1 AND key = ?2 AND stamp <= ?3 ORDER BY stamp DESC)
             """
         ) { statement in
@@ -55,7 +67,7 @@ extension SQLiteSession {
             try statement.bind(2, blob: key)
             try statement.bind(3, blob: stamp.bytes)
             while try statement.step() {
-                switch try visit(version(in: statement)) {
+                switch try visit(statement) {
                 case .stop: return .stop
                 case .seek(let target) where isPast(target): return .seek(target)
                 case .next, .seek: break
@@ -65,13 +77,13 @@ extension SQLiteSession {
         }
     }
 
-    private func mergeVersions(bucket: Int64, from start: [UInt8], _ visit: (ObjectVersion) throws -> ScanStep) throws {
+    private func mergeRows(bucket: Int64, from start: [UInt8], _ visit: (Statement) throws -> ScanStep) throws {
         try connection.withStatement(
-            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key"
+            "SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key"
         ) { currentRows in
             try connection.withStatement(
                 """
-                SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1 AND key >= ?2
+                SELECT key, stamp, record, large, is_null FROM other_versions WHERE bucket = ?1 AND key >= ?2
                 ORDER BY key, stamp DESC
                 """
             ) { otherRows in
@@ -87,7 +99,7 @@ extension SQLiteSession {
     }
 
     private func merge(
-        _ current: inout KeyCursor, _ other: inout KeyCursor, _ visit: (ObjectVersion) throws -> ScanStep
+        _ current: inout KeyCursor, _ other: inout KeyCursor, _ visit: (Statement) throws -> ScanStep
     ) throws {
         while true {
             let key: [UInt8]
@@ -101,7 +113,7 @@ extension SQLiteSession {
                 key = isFromCurrent ? first : second
             }
             let row = isFromCurrent ? current.statement : other.statement
-            switch try visit(version(in: row)) {
+            switch try visit(row) {
             case .stop: return
             case .seek(let target) where key.lexicographicallyPrecedes(target):
                 try current.seek(to: target)

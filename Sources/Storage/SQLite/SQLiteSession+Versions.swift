@@ -6,7 +6,7 @@ import SQLite
 extension SQLiteSession {
     func newestVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
         let current = try connection.first(
-            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2"
+            "SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key = ?2"
         ) {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
@@ -20,7 +20,7 @@ extension SQLiteSession {
     private func newestOther(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
         try connection.first(
             """
-            SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1 AND key = ?2
+            SELECT key, stamp, record, large, is_null FROM other_versions WHERE bucket = ?1 AND key = ?2
             ORDER BY stamp DESC LIMIT 1
             """
         ) {
@@ -32,12 +32,16 @@ extension SQLiteSession {
     }
 
     func version(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> ObjectVersion? {
-        try locate(bucket: bucket, key: key, stamp: stamp)?.version
+        try locate(bucket: bucket, key: key, stamp: stamp)?.stored.whole()
+    }
+
+    func storedVersion(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> StoredVersion? {
+        try locate(bucket: bucket, key: key, stamp: stamp)?.stored
     }
 
     func nullVersion(bucket: Int64, key: ObjectKey) throws -> ObjectVersion? {
         let current = try connection.first(
-            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND is_null = 1"
+            "SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key = ?2 AND is_null = 1"
         ) {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
@@ -47,7 +51,7 @@ extension SQLiteSession {
         if let current { return current }
         return try connection.first(
             """
-            SELECT key, stamp, record, large FROM other_versions INDEXED BY other_null_versions
+            SELECT key, stamp, record, large, is_null FROM other_versions INDEXED BY other_null_versions
             WHERE bucket = ?1 AND key = ?2 AND is_null = 1 ORDER BY stamp DESC LIMIT 1
             """
         ) {
@@ -80,10 +84,13 @@ extension SQLiteSession {
 
     /// Where a version is stored.
     private struct Location {
-        var version: ObjectVersion
+        var stored: StoredVersion
         var isInCurrentObjects: Bool
         /// The row in `large_records`, if its record is there.
         var large: Int64?
+
+        /// Of a damaged record nobody knows where its data is.
+        var data: ObjectData { stored.version?.object?.data ?? .empty }
     }
 
     private func locate(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Location? {
@@ -93,45 +100,62 @@ extension SQLiteSession {
             try statement.bind(3, blob: stamp.bytes)
         }
         let current = try connection.first(
-            "SELECT key, stamp, record, large FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
+            "SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
         ) {
             Location(
-                version: try version(in: $0), isInCurrentObjects: true,
+                stored: try stored(in: $0), isInCurrentObjects: true,
                 large: $0.isNull(3) ? nil : $0.int64(3))
         }
         if let current { return current }
         return try connection.first(
-            "SELECT key, stamp, record, large FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
+            "SELECT key, stamp, record, large, is_null FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
         ) {
             Location(
-                version: try version(in: $0), isInCurrentObjects: false,
+                stored: try stored(in: $0), isInCurrentObjects: false,
                 large: $0.isNull(3) ? nil : $0.int64(3))
         }
     }
 
-    /// The version in a row of `key, stamp, record, large`.
+    /// The version in a row of `key, stamp, record, large, is_null`.
     func version(in row: Statement) throws -> ObjectVersion {
         let key = ObjectKey(stored: row.text(0))
         let stamp = try stamp(in: row, column: 1)
-        return try withRecord(in: row) { bytes in
-            try decoding("version \(VersionID.stamp(stamp)) of \(key.rawValue.debugDescription)") {
-                () throws(RecordError) in try VersionRecord.decode(bytes, key: key, stamp: stamp)
+        // As a client names it, so that it can be removed or looked for elsewhere.
+        func name() -> String { "version \(versionID(stamp, in: row)) of \(key.rawValue.debugDescription)" }
+        let found = try withRecord(in: row) { bytes in
+            try decoding(name()) { () throws(RecordError) in
+                try VersionRecord.decode(bytes, key: key, stamp: stamp)
             }
+        }
+        guard let found else { throw StorageError.corrupt(detail: "The record of \(name()) is missing") }
+        return found
+    }
+
+    /// The same, past a damaged record.
+    func stored(in row: Statement) throws -> StoredVersion {
+        do {
+            return .whole(try version(in: row))
+        } catch StorageError.corrupt(let detail) {
+            let position = VersionPosition(
+                key: ObjectKey(stored: row.text(0)), stamp: try stamp(in: row, column: 1))
+            return .damaged(DamagedVersion(position: position, isNull: row.int64(4) != 0, detail: detail))
         }
     }
 
+    private func versionID(_ stamp: VersionStamp, in row: Statement) -> VersionID {
+        row.int64(4) != 0 ? .null : .stamp(stamp)
+    }
+
+    /// `nil` when it should be in `large_records` and is not.
     private func withRecord<Result>(in row: Statement, _ body: (UnsafeRawBufferPointer) throws -> Result) throws
-        -> Result
+        -> Result?
     {
         guard !row.isNull(3) else { return try row.withBlob(2, body) }
-        let large = row.int64(3)
-        let result = try connection.first("SELECT record FROM large_records WHERE id = ?1") {
-            try $0.bind(1, large)
+        return try connection.first("SELECT record FROM large_records WHERE id = ?1") {
+            try $0.bind(1, row.int64(3))
         } row: {
             try $0.withBlob(0, body)
         }
-        guard let result else { throw StorageError.corrupt(detail: "The large record \(large) is missing") }
-        return result
     }
 
     private func stamp(in row: Statement, column: Int32) throws -> VersionStamp {
@@ -155,10 +179,9 @@ extension SQLiteSession {
         // New references first, so that data that old and new row share is never without one.
         try addReferences(to: version.object?.data ?? .empty)
         let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp)
-        try moveDigest(from: old?.version, to: version, bucket: bucket)
         if let old {
             try removeRow(old, bucket: bucket)
-            try release(old.version.object?.data ?? .empty, keeping: version.object?.data ?? .empty)
+            try release(old.data, keeping: version.object?.data ?? .empty)
         }
         let current = try currentStamp(bucket: bucket, key: version.key)
         let newest = try current ?? newestOtherStamp(bucket: bucket, key: version.key)
@@ -182,18 +205,20 @@ extension SQLiteSession {
                 try $0.bind(7, version.isDeleteMarker ? 1 : 0)
             }
         }
+        try moveDigest(from: old?.stored, to: version, key: version.key, bucket: bucket)
         try raiseHighWater(to: version)
     }
 
     func update(version: ObjectVersion, bucket: Int64) throws {
         touched?.insert(bucket: bucket, key: version.key)
         guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
+        let stored = try old.stored.whole()
         var changed = version
-        if case .object(var content) = version.content, let data = old.version.object?.data {
+        if case .object(var content) = version.content, let data = stored.object?.data {
             content.data = data
             changed.content = .object(content)
         }
-        try moveDigest(from: old.version, to: changed, bucket: bucket)
+        try moveDigest(from: .whole(stored), to: changed, key: version.key, bucket: bucket)
         if let large = old.large { try deleteLargeRecord(large) }
         let sql: StaticString =
             old.isInCurrentObjects
@@ -209,16 +234,17 @@ extension SQLiteSession {
         try raiseHighWater(to: version)
     }
 
-    func delete(version: ObjectVersion, bucket: Int64) throws {
-        touched?.insert(bucket: bucket, key: version.key)
-        guard let old = try locate(bucket: bucket, key: version.key, stamp: version.stamp) else { return }
-        try moveDigest(from: old.version, to: nil, bucket: bucket)
+    func delete(at position: VersionPosition, bucket: Int64) throws {
+        let (key, stamp) = (position.key, position.stamp)
+        touched?.insert(bucket: bucket, key: key)
+        guard let old = try locate(bucket: bucket, key: key, stamp: stamp) else { return }
         try removeRow(old, bucket: bucket)
-        try release(old.version.object?.data ?? .empty)
-        try deleteOutbox(bucket: bucket, key: version.key, stamp: version.stamp)
-        try deleteFailures(bucket: bucket, key: version.key, stamp: version.stamp)
-        try deleteConflict(bucket: bucket, key: version.key, loser: version.stamp)
-        try promoteNewest(bucket: bucket, key: version.key)
+        try moveDigest(from: old.stored, to: nil, key: key, bucket: bucket)
+        try release(old.data)
+        try deleteOutbox(bucket: bucket, key: key, stamp: stamp)
+        try deleteFailures(bucket: bucket, key: key, stamp: stamp)
+        try deleteConflict(bucket: bucket, key: key, loser: stamp)
+        try promoteNewest(bucket: bucket, key: key)
     }
 
     /// Binds bucket, key, stamp, is_null, record and large as parameters 1 to 6.
@@ -241,8 +267,8 @@ extension SQLiteSession {
             : "DELETE FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3"
         try connection.run(sql) {
             try $0.bind(1, bucket)
-            try $0.bind(2, bytesOf: location.version.key.rawValue)
-            try $0.bind(3, blob: location.version.stamp.bytes)
+            try $0.bind(2, bytesOf: location.stored.position.key.rawValue)
+            try $0.bind(3, blob: location.stored.position.stamp.bytes)
         }
     }
 

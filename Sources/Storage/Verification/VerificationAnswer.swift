@@ -2,7 +2,7 @@ package import S3Model
 
 /// The answers to a ``VerificationCall`` as bytes, each with a version. What is decoded is `nil` for bytes that are none.
 package enum VerificationAnswer {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     private static func decode<Value>(
         _ bytes: [UInt8], _ body: (inout RecordReader) throws(RecordError) -> Value
@@ -67,6 +67,7 @@ package enum VerificationAnswer {
             writer.write(fingerprint.digest.attributes)
             writer.write(fingerprint.attributesStamp)
         }
+        writer.write(list: page.damaged) { $0.write($1) }
         writer.write(UInt8(page.end == nil ? 0 : 1))
         if let end = page.end { writer.write(end) }
         writer.write(Int64(page.visited))
@@ -82,6 +83,7 @@ package enum VerificationAnswer {
                     digest: VersionDigest(content: try reader.digest(), attributes: try reader.digest()),
                     attributesStamp: try reader.stamp())
             }
+            page.damaged = try reader.list { (reader) throws(RecordError) in try reader.versionPosition() }
             if try reader.bool() { page.end = try reader.versionPosition() }
             page.visited = try reader.int()
             guard (0...VerificationCall.maximumVisited).contains(page.visited) else {
@@ -122,6 +124,8 @@ package enum VerificationAnswer {
         var writer = RecordWriter(version: version)
         writer.write(list: counterparts) { writer, counterpart in
             writer.write(counterpart.version)
+            writer.write(UInt8(counterpart.damaged == nil ? 0 : 1))
+            if let id = counterpart.damaged { writer.write(UInt8(id == .null ? 1 : 0)) }
             writer.write(UInt8(counterpart.nullStamp == nil ? 0 : 1))
             if let stamp = counterpart.nullStamp { writer.write(stamp) }
             writer.write(UInt8(counterpart.wasErased ? 1 : 0))
@@ -135,6 +139,7 @@ package enum VerificationAnswer {
             try reader.each(positions) { (reader, position) throws(RecordError) in
                 var counterpart = VersionCounterpart()
                 counterpart.version = try reader.version(at: position)
+                if try reader.bool() { counterpart.damaged = try reader.bool() ? .null : .stamp(position.stamp) }
                 if try reader.bool() { counterpart.nullStamp = try reader.stamp() }
                 counterpart.wasErased = try reader.bool()
                 return counterpart

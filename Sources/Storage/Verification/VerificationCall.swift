@@ -9,9 +9,10 @@ package struct VerificationCall: Sendable, Hashable {
         case standings([VersionPosition])
         case counterparts([VersionPosition])
         case requeue(VersionPosition, OutboxEntry.Kind, to: BucketName, renews: Bool)
+        case resend(VersionPosition, to: BucketName)
     }
 
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
     /// Versions of one call; so few that their records fit into an answer whatever they are.
     package static let maximumPositions = 32
     /// Versions that a region looks at for one call.
@@ -52,6 +53,10 @@ package struct VerificationCall: Sendable, Hashable {
             writer.write(kind.rawValue)
             writer.write(destination.rawValue)
             writer.write(UInt8(renews ? 1 : 0))
+        case .resend(let position, let destination):
+            writer.write(UInt8(7))
+            writer.write(position)
+            writer.write(destination.rawValue)
         }
         return writer.bytes
     }
@@ -84,6 +89,7 @@ package struct VerificationCall: Sendable, Hashable {
                 try reader.versionPosition(), try reader.enumeration(OutboxEntry.Kind.self),
                 to: try reader.bucketName(),
                 renews: try reader.bool())
+        case 7: question = .resend(try reader.versionPosition(), to: try reader.bucketName())
         case let other: throw RecordError("has the unknown question \(other)")
         }
         try reader.finish()

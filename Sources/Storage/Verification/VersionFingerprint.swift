@@ -38,6 +38,8 @@ package struct VersionFingerprint: Sendable, Hashable {
 /// Some of a bucket's fingerprints, complete from where the page was asked for up to its end.
 package struct FingerprintPage: Sendable {
     package var fingerprints: [VersionFingerprint] = []
+    /// Versions whose records cannot be read, of all slots: their digests do not tell.
+    package var damaged: [VersionPosition] = []
     /// The last version that was looked at; `nil` when the bucket ends here.
     package var end: VersionPosition?
     /// How many versions were looked at.
@@ -48,7 +50,7 @@ package struct FingerprintPage: Sendable {
 
 /// One version in one region, with the work on it, as of one moment.
 package struct VersionStanding: Sendable {
-    /// `nil` when it is not there.
+    /// `nil` when it is not there, or its record is damaged.
     package var version: ObjectVersion?
     package var waiting: [OutboxEntry] = []
     package var failed: [OutboxEntry] = []
@@ -65,8 +67,8 @@ extension RegionStore {
         return try metadata.read { try $0.digests(bucket: known.id) }
     }
 
-    /// The versions behind `after` whose keys are in `slots`, of at most `limit` that are looked at. Throws
-    /// `NoSuchBucket`.
+    /// The versions behind `after` whose keys are in `slots`, of at most `limit` that are looked at, and those of them all
+    /// that are damaged. Throws `NoSuchBucket`.
     package func fingerprints(
         of bucket: BucketName, slots: Set<Int>, after: VersionPosition?, visiting limit: Int
     ) throws -> FingerprintPage {
@@ -75,8 +77,8 @@ extension RegionStore {
         return try metadata.read { reader in
             var page = FingerprintPage()
             var last: VersionPosition?
-            try reader.scanVersions(bucket: known.id, from: (start, after?.stamp)) { version in
-                let position = VersionPosition(key: version.key, stamp: version.stamp)
+            try reader.scanStoredVersions(bucket: known.id, from: (start, after?.stamp)) { stored in
+                let position = stored.position
                 // The scan begins with the version it is to begin behind.
                 if let after, position <= after { return .next }
                 guard page.visited < limit else {
@@ -85,8 +87,11 @@ extension RegionStore {
                 }
                 page.visited += 1
                 last = position
-                if slots.contains(DigestTable.slot(of: version.key)) {
+                switch stored {
+                case .whole(let version):
+                    guard slots.contains(DigestTable.slot(of: version.key)) else { break }
                     page.fingerprints.append(VersionFingerprint(version))
+                case .damaged: page.damaged.append(position)
                 }
                 return .next
             }
@@ -99,24 +104,13 @@ extension RegionStore {
         let known = try self.bucket(bucket)
         return try metadata.read { reader in
             var standing = try reader.work(on: position, bucket: known.id, limit: Self.workSearched)
-            standing.version = try reader.version(bucket: known.id, key: position.key, stamp: position.stamp)
+            standing.version =
+                try reader.storedVersion(bucket: known.id, key: position.key, stamp: position.stamp)?.version
             return standing
         }
     }
 
-    /// Throws `NoSuchBucket`.
-    package func version(at position: VersionPosition, bucket: BucketName) throws -> ObjectVersion? {
-        let known = try self.bucket(bucket)
-        return try metadata.read { try $0.version(bucket: known.id, key: position.key, stamp: position.stamp) }
-    }
-
     private static let workSearched = 1_000
-
-    /// The null version of a key. Throws `NoSuchBucket`.
-    package func nullVersion(of key: ObjectKey, bucket: BucketName) throws -> ObjectVersion? {
-        let known = try self.bucket(bucket)
-        return try metadata.read { try $0.nullVersion(bucket: known.id, key: key) }
-    }
 }
 
 extension MetadataReader {

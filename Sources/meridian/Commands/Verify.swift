@@ -12,7 +12,7 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare buckets of several regions, by digests, and version by version where these differ.",
         discussion: """
-            Exit code 0: nothing is missing or different that the replication rules promise. 2: something is. 1: it could \
+            Exit code 0: nothing is missing or different that the replication rules promise, and nothing damaged. 2: something is. 1: it could \
             not be found out. Versions on their way, versions that a client removed for good in one bucket only, and \
             versions that no rule promises are told but do not count unless --strict is given. --repair sends what is \
             missing or different once more, by the rules; it neither deletes nor brings back what was removed for good.
@@ -125,10 +125,10 @@ enum VerifyScreen {
     static func line(_ finding: VerifyReport.Finding) -> String {
         var text = "\(finding.verdict)  \(finding.bucket)  \(finding.key.debugDescription)  \(finding.versionID)"
         if finding.isDeleteMarker { text += "  delete marker" }
-        text += "  as in \(finding.source)"
+        if let source = finding.source { text += "  as in \(source)" }
         if let rule = finding.rule { text += ", rule '\(rule)'" }
-        // The reason says more of what was erased.
-        if !finding.isPromised, finding.verdict != "erased" { text += ", promised by no rule" }
+        // The reason says more of what was erased or is damaged.
+        if !finding.isPromised, !["erased", "damaged"].contains(finding.verdict) { text += ", promised by no rule" }
         if let reason = finding.reason { text += ": \(reason)" }
         if finding.isRepaired { text += "  [sent again]" }
         return text
