@@ -33,7 +33,13 @@ extension RegionStore {
     func find(_ key: ObjectKey, version id: VersionID?, in bucket: Bucket, _ reader: any MetadataReader) throws
         -> ObjectVersion
     {
-        let newest = try reader.newestVersion(bucket: bucket.id, key: key)
+        let newest: ObjectVersion?
+        do {
+            newest = try reader.newestVersion(bucket: bucket.id, key: key)
+        } catch StorageError.corrupt where id != nil {
+            // Then no version that can be read is the newest.
+            newest = nil
+        }
         guard let id else {
             guard var newest else { throw S3Error.noSuchKey(key) }
             if newest.isDeleteMarker { throw S3Error.hidden(by: newest) }

@@ -51,6 +51,18 @@ import Testing
         #expect(whole.end == nil)
     }
 
+    @Test func whatOneCannotReadDiffersThoughOthersDoNotTellOfIt() {
+        let version = Fixtures.version("a")
+        let position = VersionPosition(key: version.key, stamp: version.stamp)
+        var damaged = page([])
+        damaged.damaged = [position]
+        #expect(FingerprintComparison([damaged, page([])]).differences == [position])
+        #expect(FingerprintComparison([damaged, page([version])]).differences == [position])
+        var short = page([])
+        short.end = VersionPosition(key: ObjectKey(stored: "A"), stamp: version.stamp)
+        #expect(FingerprintComparison([damaged, short]).differences.isEmpty, "it comes with the next pages")
+    }
+
     // MARK: Verdicts
 
     private func side(
@@ -140,7 +152,7 @@ import Testing
             side("there-bucket", Self.america, to: ["third-bucket"], replica),
             side("third-bucket", RegionName(literal: "ap-south-1"), to: [], nil))
         #expect(found.map(\.verdict) == [.missing])
-        #expect(found.map(\.source.rawValue) == ["here-bucket"])
+        #expect(found.map(\.source?.rawValue) == ["here-bucket"])
         #expect(found.map(\.bucket.rawValue) == ["third-bucket"])
     }
 
@@ -175,6 +187,65 @@ import Testing
         #expect(judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], version), there).isEmpty)
         there.version = nil
         #expect(judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], nil), there).isEmpty)
+    }
+
+    private func damaged(
+        _ name: String, _ region: RegionName, to others: [String] = [], _ version: ObjectVersion
+    ) -> VersionJudge.Side {
+        var side = side(name, region, to: others, nil)
+        side.damaged = version.versionID
+        return side
+    }
+
+    @Test func whatIsDamagedComesFromWhoeverCanReadIt() throws {
+        let version = Fixtures.version("k", status: .completed)
+        var replica = version
+        replica.replication = .replica
+        let here = side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, failed: "no answer")
+        let found = judge(here, damaged("there-bucket", Self.america, version))
+        #expect(found.map(\.verdict) == [.damaged])
+        #expect(found[0].isDifference && found[0].isPromised && found[0].versionID == version.versionID)
+        #expect(found[0].bucket.rawValue == "there-bucket" && found[0].source?.rawValue == "here-bucket")
+        #expect(found[0].rule == "to-there-bucket" && found[0].reason == "no answer")
+        #expect(found[0].repair == .init(kind: .object, renews: false, takesReplicas: true))
+
+        // Where it was made, from a replica; a third bucket that lacks it waits for that.
+        let back = judge(
+            damaged("here-bucket", Fixtures.origin, to: ["there-bucket", "third-bucket"], version),
+            side("there-bucket", Self.america, to: ["here-bucket"], replica))
+        #expect(back.map(\.verdict) == [.damaged] && back.map(\.source?.rawValue) == ["there-bucket"])
+        #expect(back[0].repair?.takesReplicas == true)
+
+        let waits = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, waiting: [.object]),
+            damaged("there-bucket", Self.america, version))
+        #expect(waits.map(\.verdict) == [.inFlight])
+        let tagsOnly = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], version, waiting: [.attributes]),
+            damaged("there-bucket", Self.america, version))
+        #expect(tagsOnly.map(\.verdict) == [.damaged])
+    }
+
+    @Test func whatNothingBringsBackIsADifferenceWithAReason() {
+        let version = Fixtures.version("k")
+        let marker = Fixtures.deleteMarker("k")
+        for found in [
+            judge(side("here-bucket", Fixtures.origin, to: [], version), damaged("there-bucket", Self.america, version)),
+            judge(
+                side("here-bucket", Fixtures.origin, to: ["there-bucket"], marker) {
+                    $0.deleteMarkerReplication = false
+                }, damaged("there-bucket", Self.america, marker)),
+            judge(
+                side("here-bucket", Fixtures.origin, to: ["there-bucket"], nil),
+                damaged("there-bucket", Self.america, version)),
+        ] {
+            #expect(found.map(\.verdict) == [.damaged])
+            #expect(found.allSatisfy { $0.isDifference && !$0.isPromised && $0.repair == nil && $0.reason != nil })
+        }
+        let both = judge(
+            damaged("here-bucket", Fixtures.origin, to: ["there-bucket"], version),
+            damaged("there-bucket", Self.america, to: ["here-bucket"], version))
+        #expect(both.map(\.verdict) == [.damaged, .damaged] && both.allSatisfy { $0.source == nil })
     }
 
     @Test func contentIsRightWhereItWasMade() {

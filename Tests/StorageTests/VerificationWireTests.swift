@@ -19,6 +19,7 @@ import Testing
             .bucket, .digests, .fingerprints(slots: slots, after: nil, limit: 1),
             .fingerprints(slots: [], after: some[0], limit: VerificationCall.maximumVisited), .standings(some),
             .counterparts([]), .requeue(some[1], .attributes, to: try Sample.name("there"), renews: true),
+            .resend(some[2], to: try Sample.name("there")),
         ]
     }
 
@@ -32,11 +33,11 @@ import Testing
         for question in try questions(&random) {
             let call = try call(question)
             let bytes = call.encoded
-            #expect(bytes.first == 1)
+            #expect(bytes.first == 2)
             #expect(VerificationCall(decoding: bytes) == call)
             for length in 0..<bytes.count { #expect(VerificationCall(decoding: Array(bytes[..<length])) == nil) }
             #expect(VerificationCall(decoding: bytes + [0]) == nil)
-            #expect(VerificationCall(decoding: [2] + bytes.dropFirst()) == nil)
+            for other in [UInt8(1), 3] { #expect(VerificationCall(decoding: [other] + bytes.dropFirst()) == nil) }
         }
     }
 
@@ -60,6 +61,7 @@ import Testing
         #expect(VerificationAnswer.digests(bytes) == table)
         #expect(VerificationAnswer.digests(bytes + [0]) == nil)
         #expect(VerificationAnswer.digests(bytes.dropLast()) == nil)
+        #expect(VerificationAnswer.digests([1] + bytes.dropFirst()) == nil, "of an older version of this program")
     }
 
     private func entry(_ version: ObjectVersion) throws -> OutboxEntry {
@@ -101,12 +103,21 @@ import Testing
         let back = VerificationAnswer.counterparts(VerificationAnswer.encode([counterpart]), of: [position])
         #expect(back?.first?.nullStamp == version.stamp && back?.first?.wasErased == true)
 
+        for id in [version.versionID, .null] {
+            var damaged = VersionCounterpart()
+            damaged.damaged = id == .null ? .null : .stamp(version.stamp)
+            let told = VerificationAnswer.counterparts(VerificationAnswer.encode([damaged]), of: [position])
+            #expect(told?.first?.damaged == damaged.damaged && told?.first?.version == nil)
+        }
+
         var page = FingerprintPage()
         page.fingerprints = [VersionFingerprint(version)]
+        page.damaged = [position]
         page.end = position
         page.visited = 3
         let read = try #require(VerificationAnswer.fingerprints(VerificationAnswer.encode(page)))
         #expect(read.fingerprints == page.fingerprints && read.end == position && read.visited == 3)
+        #expect(read.damaged == [position])
     }
 
     @Test func bucketsComeBackWithTheirRules() throws {
@@ -122,7 +133,7 @@ import Testing
         #expect(VerificationAnswer.encode(found) == bytes)
         #expect(found.id == 12 && found.replication == bucket.replication)
         #expect(VerificationAnswer.wasRequeued(VerificationAnswer.encode(wasRequeued: true)) == true)
-        #expect(VerificationAnswer.wasRequeued([1, 2]) == nil)
+        #expect(VerificationAnswer.wasRequeued([2, 2]) == nil)
     }
 
     /// Flipped bytes and random ones never crash a decoder.

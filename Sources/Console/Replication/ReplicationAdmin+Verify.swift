@@ -7,7 +7,7 @@ import Storage
 
 extension ReplicationAdmin {
     /// The parameters name an access point (`name`) or buckets (`buckets`, separated by commas); of one bucket the others
-    /// are those that it replicates to and from.
+    /// are those that it replicates to and from. With `records=true` every record is read.
     func verify(_ query: QueryItems, repairs: Bool) async throws -> VerifyReport {
         let members = try await compared(query)
         guard members.count > 1 else {
@@ -15,7 +15,8 @@ extension ReplicationAdmin {
         }
         let verifier = BucketVerifier(
             try members.map { .init(store: try verifiedRegion($0.region), bucket: $0.bucket.name) })
-        let page = try await verifier.page(after: try cursor(query["after"]), repairs: repairs)
+        let page = try await verifier.page(
+            after: try cursor(query["after"]), repairs: repairs, readsRecords: query["records"] == "true")
         let names = Set(members.map(\.bucket.name))
         return VerifyReport(
             members: zip(members, page.roots).map { member, root in

@@ -12,10 +12,10 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare buckets of several regions, by digests, and version by version where these differ.",
         discussion: """
-            Exit code 0: nothing is missing or different that the replication rules promise, and nothing damaged. 2: something is. 1: it could \
-            not be found out. Versions on their way, versions that a client removed for good in one bucket only, and \
+            Exit code 0: nothing is damaged, and nothing missing or different that the replication rules promise. 2: \
+            something is. 1: it could not be found out. Versions on their way, versions that a client removed for good in one bucket only, and \
             versions that no rule promises are told but do not count unless --strict is given. --repair sends what is \
-            missing or different once more, by the rules; it neither deletes nor brings back what was removed for good.
+            missing, different or damaged once more, by the rules; it neither deletes nor brings back what was removed for good.
             """)
 
     @Argument(help: "Two buckets or more; of one, the others are those it replicates to and from.")
@@ -24,8 +24,11 @@ struct Verify: ParsableCommand {
     @Option(help: "Compare the members of this access point (name or alias).")
     var accessPoint: String?
 
-    @Flag(help: "Send what is missing or different once more.")
+    @Flag(help: "Send what is missing, different or damaged once more.")
     var repair = false
+
+    @Flag(help: "Read the record of every version, even where the digests are equal.")
+    var records = false
 
     @Flag(help: "Let versions that are on their way, erased or promised by no rule count too.")
     var strict = false
@@ -52,7 +55,9 @@ struct Verify: ParsableCommand {
 
     private func compare(_ client: AdminClient) throws -> VerifySummary {
         var summary = VerifySummary()
-        var query = [accessPoint.map { ("name", $0) } ?? ("buckets", buckets.joined(separator: ","))]
+        var asked = [accessPoint.map { ("name", $0) } ?? ("buckets", buckets.joined(separator: ","))]
+        if records { asked.append(("records", "true")) }
+        var query = asked
         while true {
             let report = try client.ask(VerifyReport.self, repair ? "POST" : "GET", "verify", query)
             for finding in report.findings {
@@ -65,7 +70,7 @@ struct Verify: ParsableCommand {
             }
             summary.add(report)
             guard let next = report.next else { return summary }
-            query = [query[0], ("after", next)]
+            query = asked + [("after", next)]
         }
     }
 
