@@ -230,7 +230,8 @@ import Testing
         let version = Fixtures.version("k")
         let marker = Fixtures.deleteMarker("k")
         for found in [
-            judge(side("here-bucket", Fixtures.origin, to: [], version), damaged("there-bucket", Self.america, version)),
+            judge(
+                side("here-bucket", Fixtures.origin, to: [], version), damaged("there-bucket", Self.america, version)),
             judge(
                 side("here-bucket", Fixtures.origin, to: ["there-bucket"], marker) {
                     $0.deleteMarkerReplication = false

@@ -45,7 +45,8 @@ import Testing
             try store.fingerprints(of: Names.bucket, slots: slots, after: after, visiting: limit)
         }
 
-        func deliver(_ version: ObjectVersion, _ bytes: ByteBuffer?, creates: Bool = true) async throws -> ApplyOutcome {
+        func deliver(_ version: ObjectVersion, _ bytes: ByteBuffer?, creates: Bool = true) async throws -> ApplyOutcome
+        {
             try await store.applyReplica(
                 version, bucket: Names.bucket, body: bytes.map { BufferSource($0) }, creates: creates)
         }
@@ -133,7 +134,8 @@ import Testing
             let before = try world.store.digests(of: Names.bucket)
             try await world.damage("k", replica.stamp)
             #expect(try await world.deliver(replica, nil, creates: false) == .unchanged)
-            #expect(try await refusal { _ = try await world.deliver(replica, nil) } == .noSuchVersion, "wants the bytes")
+            #expect(
+                try await refusal { _ = try await world.deliver(replica, nil) } == .noSuchVersion, "wants the bytes")
             #expect(try await world.deliver(replica, bytes) == .applied)
             #expect(try world.store.digests(of: Names.bucket) == before)
             #expect(try await world.store.get("k", version: replica.versionID) == bytes)

@@ -100,7 +100,8 @@ extension SQLiteSession {
             try statement.bind(3, blob: stamp.bytes)
         }
         let current = try connection.first(
-            "SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
+            "SELECT key, stamp, record, large, is_null FROM current_objects WHERE bucket = ?1 AND key = ?2 AND stamp = ?3",
+            bind
         ) {
             Location(
                 stored: try stored(in: $0), isInCurrentObjects: true,
@@ -108,7 +109,8 @@ extension SQLiteSession {
         }
         if let current { return current }
         return try connection.first(
-            "SELECT key, stamp, record, large, is_null FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3", bind
+            "SELECT key, stamp, record, large, is_null FROM other_versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3",
+            bind
         ) {
             Location(
                 stored: try stored(in: $0), isInCurrentObjects: false,
