@@ -160,9 +160,34 @@ import Testing
         var version = Fixtures.version("k")
         version.isNull = true
         var there = side("there-bucket", Self.america, to: [], nil)
-        there.hasLaterNull = true
+        there.otherNull = VersionStamp(milliseconds: 9_000, counter: 0, region: Fixtures.origin.stampID)
         let found = judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], version), there)
         #expect(found.map(\.verdict) == [.onlyThere])
+    }
+
+    /// Neither takes the place of the other, so it is said instead of repaired.
+    @Test(arguments: [500, 9_000], [true, false])
+    func nullVersionsOfTwoRegionsDiffer(milliseconds: UInt64, isErased: Bool) {
+        var version = Fixtures.version("k")
+        version.isNull = true
+        var there = side("there-bucket", Self.america, to: [], nil)
+        there.otherNull = VersionStamp(milliseconds: milliseconds, counter: 0, region: Self.america.stampID)
+        there.isErased = isErased
+        let found = judge(side("here-bucket", Fixtures.origin, to: ["there-bucket"], version), there)
+        #expect(found.map(\.verdict) == [.differentContent])
+        #expect(found.allSatisfy { $0.isDifference && $0.repair == nil && $0.rule == "to-there-bucket" })
+        let unpromised = judge(side("here-bucket", Fixtures.origin, to: [], version), there)
+        #expect(unpromised.map(\.verdict) == [.differentContent] && unpromised.allSatisfy { !$0.isDifference })
+    }
+
+    /// For example after its region came back with an older backup.
+    @Test func whatIsGoneWhereItWasMadeIsSaid() {
+        let replica = Fixtures.version("k", region: Self.america, status: .replica)
+        let found = judge(
+            side("here-bucket", Fixtures.origin, to: ["there-bucket"], replica),
+            side("there-bucket", Self.america, to: [], nil))
+        #expect(found.map(\.verdict) == [.onlyThere])
+        #expect(found[0].reason?.contains("It was made here and is gone") == true)
     }
 
     /// S3 replicates no removal of a version by its id, and never undoes one (docs/design/0012).

@@ -104,7 +104,7 @@ package struct BucketVerifier: Sendable {
                     side.damaged = counterpart.damaged
                     // A removal and its memory are one transaction, so what is gone by now is remembered by now.
                     side.isErased = counterpart.wasErased
-                    side.hasLaterNull = isNull && counterpart.nullStamp.map { position.stamp < $0 } ?? false
+                    side.otherNull = isNull ? counterpart.nullStamp : nil
                     return side
                 }
                 findings += VersionJudge(position, sides).findings

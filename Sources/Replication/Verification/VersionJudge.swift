@@ -17,8 +17,8 @@ package struct VersionJudge: Sendable {
         package var damaged: VersionID?
         /// A client removed it here for good; looked at after `version`, and only where there is none.
         package var isErased = false
-        /// The bucket has a later null version, of which a key has one only.
-        package var hasLaterNull = false
+        /// The stamp of the null version that it has instead, where the version in question has the null id, too.
+        package var otherNull: VersionStamp?
 
         package init(region: RegionName, bucket: Bucket, standing: VersionStanding) {
             self.region = region
@@ -52,6 +52,8 @@ package struct VersionJudge: Sendable {
     private struct Holder {
         var side: Side
         var version: ObjectVersion
+
+        var kind: OutboxEntry.Kind { version.isDeleteMarker ? .deleteMarker : .object }
 
         var isOrigin: Bool { version.stamp.region == side.region.stampID }
 
@@ -118,7 +120,8 @@ package struct VersionJudge: Sendable {
 
     private func absent(_ side: Side, _ holders: [Holder]) -> Finding? {
         let destination = side.bucket.name
-        // First of all: what waits for this bucket will be settled there without an effect.
+        if let null = side.otherNull, null.region != position.stamp.region { return otherNull(side, holders) }
+        // Before what waits for this bucket: it will be settled there without an effect.
         if side.isErased {
             var found = holders.first.map { finding(.erased, side, $0) }
             found?.reason = "It was removed there for good, by its id, which replication neither carries on nor undoes."
@@ -127,17 +130,35 @@ package struct VersionJudge: Sendable {
         if let sender = holders.first(where: { $0.isSending(to: destination, wholly: true) }) {
             return inFlight(side, sender)
         }
-        for holder in holders where !side.hasLaterNull {
-            let kind: OutboxEntry.Kind = holder.version.isDeleteMarker ? .deleteMarker : .object
-            guard let entry = holder.planned(kind, to: destination) else { continue }
+        var found = holders.first.map { finding(.onlyThere, side, $0) }
+        // The region has a later null version of its own in its place.
+        guard side.otherNull == nil else { return found }
+        for holder in holders {
+            guard let entry = holder.planned(holder.kind, to: destination) else { continue }
             var found = finding(.missing, side, holder)
             found.isPromised = true
             found.rule = entry.ruleID
             found.reason = holder.failure(to: destination)
-            found.repair = Finding.Repair(kind: kind, renews: false)
+            found.repair = Finding.Repair(kind: entry.kind, renews: false)
             return found
         }
-        return holders.first.map { finding(.onlyThere, side, $0) }
+        if position.stamp.region == side.region.stampID {
+            found?.reason =
+                "It was made here and is gone: removed by its id long ago, or lost with an older backup. "
+                + "meridian resync of a bucket that has it brings it back."
+        }
+        return found
+    }
+
+    /// Both have a version with the null id, and a key can have only one.
+    private func otherNull(_ side: Side, _ holders: [Holder]) -> Finding? {
+        let promising = holders.first { $0.planned($0.kind, to: side.bucket.name) != nil }
+        var found = (promising ?? holders.first).map { finding(.differentContent, side, $0) }
+        found?.isPromised = promising != nil
+        found?.rule = promising.flatMap { $0.planned($0.kind, to: side.bucket.name)?.ruleID }
+        found?.reason =
+            "Both have a null version of their own, and neither is replaced by the other: copy the one to keep onto itself."
+        return found
     }
 
     /// A version's content never changes, so the bucket where it was made is right.
