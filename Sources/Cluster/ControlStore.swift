@@ -44,6 +44,15 @@ package enum ControlStoreError: Error, Sendable, Equatable {
     case unavailable(reason: String)
 }
 
+extension ControlStoreError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .conflict: "another change came first"
+        case .unavailable(let reason): reason
+        }
+    }
+}
+
 /// What all roles agree on: access points, routes, async requests, bucket names. Embedded SQLite by default, etcd across
 /// sites. A commit is linearizable, and every watcher sees it.
 package protocol ControlStore: Sendable {

@@ -85,6 +85,8 @@ def test_rules_change_while_the_destination_is_away(apart, unique):
     one.regions[AWAY].kill()
     for kind in kinds:
         pair.put(f"{kind}/0", f"{kind}/1")
+    told = f"cannot connect to 127.0.0.1:{one.regions[AWAY].port}: connection refused"
+    eventually(lambda: pair.reason("kept/0", told), "the reason is shown in words")
     pair.rules(
         ("kept", "kept/"), ("disabled", "disabled/"), ("other-name", "renamed/"), ("deleted", "deleted/"),
         disabled=("disabled",))

@@ -28,7 +28,8 @@ package final class Forwarder: Sendable {
     /// what the client's body throws.
     func forward(_ request: HTTPRequest, claim: String?) async throws -> HTTPResponse {
         guard let eventLoop = request.connection.eventLoop, let pool = pool(on: eventLoop) else {
-            throw UpstreamFault.cannotConnect(reason: "the request is on no event loop of this forwarder")
+            throw UpstreamFault.cannotConnect(
+                upstream, reason: "the request is on no event loop of this forwarder")
         }
         var body = ReplayableBody(request.body)
         if let connection = pool.takeIdle() {
@@ -42,7 +43,7 @@ package final class Forwarder: Sendable {
         return try await send(request, &body, claim: claim, over: try await connect(pool, request, body))
     }
 
-    /// Throws ``UpstreamFault/cannotConnect(reason:)`` only when nothing can have been done at the upstream: what was sent
+    /// Throws ``UpstreamFault/cannotConnect(_:reason:)`` only when nothing can have been done at the upstream: what was sent
     /// over a connection that ended may have been.
     private func connect(
         _ pool: UpstreamPool, _ request: HTTPRequest, _ body: ReplayableBody
@@ -51,7 +52,7 @@ package final class Forwarder: Sendable {
             return try await pool.connect()
         } catch {
             let asksOnly = body.isEmpty && (request.method == "GET" || request.method == "HEAD")
-            throw body.wasSent && !asksOnly ? .closedBeforeAnswer : error
+            throw body.wasSent && !asksOnly ? .closedBeforeAnswer(upstream) : error
         }
     }
 

@@ -34,13 +34,14 @@ struct ForwardingRefusal: Sendable {
         return response
     }
 
+    /// Without addresses, which are for operators (``UpstreamFault/description``).
     private static func explain(_ fault: UpstreamFault, _ region: RegionName?) -> String {
         let region = region.map { "The region \($0)" } ?? "The region behind this endpoint"
         return switch fault {
         case .cannotConnect: "\(region) cannot be reached now. Please try again."
         case .closedBeforeAnswer, .brokenAnswer:
             "\(region) broke off before it answered. Whether it has done what was asked is unknown."
-        case .timeout: "\(region) did not answer in time."
+        case .timeout: "\(region) did not answer in time. Whether it has done what was asked is unknown."
         }
     }
 

@@ -57,7 +57,7 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler, @
     func sweep(now: NIODeadline, limits: UpstreamLimits) {
         if let waitingSince, now - waitingSince > limits.stall {
             self.waitingSince = nil
-            exchange?.fail(UpstreamFault.timeout)
+            exchange?.fail(UpstreamFault.timeout(pool.address))
             close()
         } else if exchange == nil, now - idleSince > limits.idle {
             close()
@@ -82,7 +82,8 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler, @
                 exchange.receive(event)
                 exchange.wake()
             } else {
-                exchange.fail(hadHead ? UpstreamFault.brokenAnswer : .closedBeforeAnswer)
+                exchange.fail(
+                    hadHead ? UpstreamFault.brokenAnswer(pool.address) : .closedBeforeAnswer(pool.address))
             }
             self.exchange = nil
         }
@@ -99,7 +100,7 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler, @
                 if case .end(let keepsAlive) = event { ended(exchange, keepsAlive: keepsAlive) }
             }
         } catch {
-            exchange.fail(UpstreamFault.brokenAnswer)
+            exchange.fail(UpstreamFault.brokenAnswer(pool.address))
             self.exchange = nil
             return close()
         }

@@ -1,16 +1,6 @@
 import NIOCore
 import Storage
 
-/// Why a request could not be brought to the upstream, or its answer back.
-enum UpstreamFault: Error, Equatable {
-    case cannotConnect(reason: String)
-    /// The connection ended before the first byte of an answer.
-    case closedBeforeAnswer
-    /// The connection ended, or broke the protocol, within the answer.
-    case brokenAnswer
-    case timeout
-}
-
 /// One request at the upstream and its answer, as its task sees them. One task waits at a time.
 ///
 /// Unchecked: all state is confined to the event loop that the client's and the upstream's connection share. The request's

@@ -31,7 +31,7 @@ package struct UpstreamLimits: Sendable {
 /// Unchecked: confined to its event loop.
 final class UpstreamPool: @unchecked Sendable {
     let eventLoop: any EventLoop
-    private let address: ListenAddress
+    let address: ListenAddress
     private let limits: UpstreamLimits
     private var idle: [UpstreamConnection] = []
     private var all: [ObjectIdentifier: UpstreamConnection] = [:]
@@ -56,7 +56,7 @@ final class UpstreamPool: @unchecked Sendable {
         return nil
     }
 
-    /// A new connection. Throws ``UpstreamFault/cannotConnect(reason:)``.
+    /// A new connection. Throws ``UpstreamFault/cannotConnect(_:reason:)``.
     func connect() async throws(UpstreamFault) -> UpstreamConnection {
         do {
             let connection = UpstreamConnection(pool: self)
@@ -66,7 +66,7 @@ final class UpstreamPool: @unchecked Sendable {
             startSweeping()
             return connection
         } catch {
-            throw .cannotConnect(reason: "\(error)")
+            throw UpstreamFault(connectingTo: address, within: limits.connect, error)
         }
     }
 

@@ -70,7 +70,7 @@ package final class PeerClient: Sendable {
             do {
                 return try await Self.answer(try await self.forwarder.forward(request, claim: nil))
             } catch let fault as UpstreamFault {
-                throw PeerFault.unavailable(reason: "\(self.address): \(fault)")
+                throw PeerFault.unavailable(reason: fault.description)
             }
         }
     }
