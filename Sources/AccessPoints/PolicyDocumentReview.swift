@@ -6,8 +6,8 @@ package struct PolicyDocumentReview: PolicyReviewing {
     package init() {}
 
     package func review(_ document: String, of point: AccessPoint) throws(S3Error) -> PolicyFindings {
-        let root: JSONValue
-        do { root = try JSONDecoder().decode(JSONValue.self, from: Data(document.utf8)) } catch {
+        let root: PolicyValue
+        do { root = try JSONDecoder().decode(PolicyValue.self, from: Data(document.utf8)) } catch {
             throw Self.malformed("Policies must be valid JSON and the first byte must be '{'.")
         }
         guard case .object(let policy) = root else {
@@ -45,7 +45,7 @@ extension PolicyDocumentReview {
         "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
     ]
 
-    private static func check(_ statement: [String: JSONValue], point: AccessPoint) throws(S3Error) {
+    private static func check(_ statement: [String: PolicyValue], point: AccessPoint) throws(S3Error) {
         for key in statement.keys.sorted() where !fields.contains(key) {
             throw malformed("Unknown field \(key.prefix(100)) in a Statement.")
         }
@@ -75,7 +75,7 @@ extension PolicyDocumentReview {
         }
     }
 
-    private static func exactlyOne(_ first: String, _ second: String, of statement: [String: JSONValue])
+    private static func exactlyOne(_ first: String, _ second: String, of statement: [String: PolicyValue])
         throws(S3Error)
     {
         guard (statement[first] == nil) != (statement[second] == nil) else {
@@ -101,7 +101,7 @@ extension PolicyDocumentReview {
 
 extension PolicyDocumentReview {
     /// Allow with NotPrincipal is everybody but some.
-    private static func hasWildcardPrincipal(_ statement: [String: JSONValue]) -> Bool {
+    private static func hasWildcardPrincipal(_ statement: [String: PolicyValue]) -> Bool {
         guard let principal = statement["Principal"] else { return true }
         switch principal {
         case .object(let kinds): return kinds.values.contains { $0.strings?.contains { $0.contains("*") } ?? true }
@@ -121,7 +121,7 @@ extension PolicyDocumentReview {
         "foranyvalue:stringequals", "foranyvalue:stringlike",
     ]
 
-    private static func isPinned(_ statement: [String: JSONValue]) -> Bool {
+    private static func isPinned(_ statement: [String: PolicyValue]) -> Bool {
         guard case .object(let operators)? = statement["Condition"] else { return false }
         return operators.contains { name, block in
             guard pinningOperators.contains(name.lowercased()), case .object(let keys) = block else { return false }

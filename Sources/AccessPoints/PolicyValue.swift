@@ -1,13 +1,17 @@
 import FoundationEssentials
 
-/// Any JSON, for documents whose shape is checked by hand. The decoder bounds the nesting.
-enum JSONValue: Decodable, Sendable, Hashable {
+/// A value in a policy document, with what the policy language says of values: a list of one may stand without its
+/// brackets. The decoder bounds the nesting.
+///
+/// The configuration has a JSON tree of its own (`JSONValue`), which tells integers from other numbers and can be written.
+/// One for both would stand in S3Model, the only target below both, which reads all it reads without Foundation.
+enum PolicyValue: Decodable, Sendable, Hashable {
     case null
     case bool(Bool)
     case number(Double)
     case string(String)
-    case array([JSONValue])
-    case object([String: JSONValue])
+    case array([PolicyValue])
+    case object([String: PolicyValue])
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
@@ -19,17 +23,17 @@ enum JSONValue: Decodable, Sendable, Hashable {
             self = .number(value)
         } else if let value = try? container.decode(String.self) {
             self = .string(value)
-        } else if let value = try? container.decode([JSONValue].self) {
+        } else if let value = try? container.decode([PolicyValue].self) {
             self = .array(value)
         } else {
-            self = .object(try container.decode([String: JSONValue].self))
+            self = .object(try container.decode([String: PolicyValue].self))
         }
     }
 
     var string: String? { if case .string(let value) = self { value } else { nil } }
 
     /// A list, or one element without the brackets.
-    var elements: [JSONValue] { if case .array(let values) = self { values } else { [self] } }
+    var elements: [PolicyValue] { if case .array(let values) = self { values } else { [self] } }
 
     /// One string or a list of strings; `nil` when anything else is among them.
     var strings: [String]? {
