@@ -33,12 +33,7 @@ struct Edge: AsyncParsableCommand {
     var logLevel = "notice"
 
     func run() async throws {
-        do {
-            try await start()
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
-        }
+        try await OperatorError.reporting { try await start() }
     }
 
     private func start() async throws {

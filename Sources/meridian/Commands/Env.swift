@@ -26,7 +26,7 @@ struct Env: ParsableCommand {
     var data = DataFolder.defaultPath
 
     func run() throws {
-        do {
+        try OperatorError.reporting {
             let folder = DataFolder(path: data)
             guard let credentials = try folder.storedRootCredentials() else {
                 throw OperatorError(
@@ -39,9 +39,6 @@ struct Env: ParsableCommand {
                 inherited: { name in getenv(name).map { String(cString: $0) } })
             Terminal.out((proxy ? variables.proxyLines : variables.overlayLines).joined(separator: "\n"))
             if !folder.isInUse { Terminal.note("meridian: no server is running on \(folder.path) now.") }
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
         }
     }
 

@@ -36,15 +36,7 @@ struct RegionCommand: AsyncParsableCommand {
     var logLevel = "notice"
 
     func run() async throws {
-        do {
-            try await start()
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
-        } catch {
-            Terminal.note("meridian: The region \(name) on \(data) cannot go on: \(error)")
-            throw ExitCode.failure
-        }
+        try await OperatorError.reporting(of: "The region \(name) on \(data)") { try await start() }
     }
 
     private func start() async throws {

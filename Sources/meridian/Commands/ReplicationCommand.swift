@@ -25,23 +25,13 @@ struct ServerOptions: ParsableArguments {
         _ type: Report.Type, _ method: String = "GET", _ path: String, _ query: [(name: String, value: String)] = [],
         text: (Report) -> String
     ) throws {
-        try Self.reporting {
+        try OperatorError.reporting {
             let client = try AdminClient(data: data)
             if json {
                 Terminal.out(String(decoding: try client.answer(method, path, query), as: UTF8.self))
             } else {
                 Terminal.out(text(try client.ask(type, method, path, query)))
             }
-        }
-    }
-
-    /// Failures that a person can do something about are printed alone.
-    static func reporting(_ body: () throws -> Void) throws {
-        do {
-            try body()
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
         }
     }
 }
@@ -126,7 +116,7 @@ struct ReplicationLimit: ParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func run() throws {
-        try ServerOptions.reporting {
+        try OperatorError.reporting {
             let value = try Self.parse(rate).map { "\($0)" } ?? "none"
             try server.show(
                 LimitReport.self, "POST", "replication/limit", [("from", from), ("to", to), ("rate", value)],
@@ -166,7 +156,7 @@ struct ReplicationMesh: ParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func run() throws {
-        try ServerOptions.reporting {
+        try OperatorError.reporting {
             let client = try AdminClient(data: server.data)
             let plan = try client.ask(MeshReport.self, "GET", "replication/mesh", [("name", name)])
             if !server.json { Terminal.out(ReplicationScreen.text(plan)) }

@@ -28,12 +28,7 @@ struct Resync: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func run() async throws {
-        do {
-            try await resync()
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
-        }
+        try await OperatorError.reporting { try await resync() }
     }
 
     private func resync() async throws {

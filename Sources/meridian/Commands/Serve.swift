@@ -26,16 +26,7 @@ struct Serve: AsyncParsableCommand {
     var logLevel = "notice"
 
     func run() async throws {
-        do {
-            try await start()
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
-        } catch {
-            // Stores and certificates say what is wrong in their own words.
-            Terminal.note("meridian: The server on \(data) cannot go on: \(error)")
-            throw ExitCode.failure
-        }
+        try await OperatorError.reporting(of: "The server on \(data)") { try await start() }
     }
 
     private func start() async throws {

@@ -14,16 +14,13 @@ struct Status: ParsableCommand {
     var json = false
 
     func run() throws {
-        do {
+        try OperatorError.reporting {
             let answer = try Self.ask(DataFolder(path: data))
             guard answer.status == 200, let report = StatusReport.decode(answer.body) else {
                 throw OperatorError("The server answered with status \(answer.status) and no report that I understand.")
             }
             Terminal.out(json ? String(decoding: answer.body, as: UTF8.self) : StatusScreen.text(report))
             if !report.isHealthy { throw ExitCode.failure }
-        } catch let error as OperatorError {
-            Terminal.note("meridian: \(error.message)")
-            throw ExitCode.failure
         }
     }
 

@@ -46,7 +46,7 @@ struct Verify: ParsableCommand {
     }
 
     func run() throws {
-        try ServerOptions.reporting {
+        try OperatorError.reporting {
             let summary = try compare(AdminClient(data: data))
             if json { try Self.printLine(summary) } else { Terminal.out(VerifyScreen.text(summary, repair: repair)) }
             if summary.differs(strict) { throw ExitCode(2) }
