@@ -55,12 +55,8 @@ enum ApplyCall: Sendable {
 
     /// Throws `RecordError` for anything that ``encoded()`` would not have written.
     init(_ bytes: [UInt8]) throws {
-        guard bytes.count <= Self.maximumBytes else { throw RecordError("is longer than \(Self.maximumBytes) bytes") }
-        self = try bytes.withUnsafeBytes { bytes in
-            var reader = try RecordReader(bytes, version: Self.version)
-            let call = try Self.read(&reader)
-            try reader.finish()
-            return call
+        self = try RecordReader.message(bytes, version: Self.version, limit: Self.maximumBytes) {
+            (reader) throws(RecordError) in try Self.read(&reader)
         }
     }
 
@@ -135,20 +131,16 @@ enum ApplyAnswer: Sendable, Hashable {
 
     /// Throws `RecordError` for anything that ``encoded()`` would not have written.
     init(_ bytes: [UInt8]) throws {
-        guard bytes.count <= Self.maximumBytes else { throw RecordError("is longer than \(Self.maximumBytes) bytes") }
-        self = try bytes.withUnsafeBytes { bytes in
-            var reader = try RecordReader(bytes, version: Self.version)
-            let answer: ApplyAnswer
+        self = try RecordReader.message(bytes, version: Self.version, limit: Self.maximumBytes) {
+            (reader) throws(RecordError) in
             switch try reader.byte() {
-            case 1: answer = .done(try reader.enumeration(ApplyOutcome.self))
-            case 2: answer = .wantsBytes(from: try reader.signed())
-            case 3: answer = .unavailable(reason: try reader.text())
-            case 4: answer = .refused(reason: try reader.text())
-            case 5: answer = .awake
+            case 1: .done(try reader.enumeration(ApplyOutcome.self))
+            case 2: .wantsBytes(from: try reader.signed())
+            case 3: .unavailable(reason: try reader.text())
+            case 4: .refused(reason: try reader.text())
+            case 5: .awake
             case let other: throw RecordError("has the unknown form \(other)")
             }
-            try reader.finish()
-            return answer
         }
     }
 }

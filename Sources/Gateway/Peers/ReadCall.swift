@@ -61,12 +61,8 @@ enum ReadCall: Sendable, Hashable {
 
     /// Throws `RecordError` for anything that ``encoded()`` would not have written.
     init(_ bytes: [UInt8]) throws {
-        guard bytes.count <= Self.maximumBytes else { throw RecordError("is longer than \(Self.maximumBytes) bytes") }
-        self = try bytes.withUnsafeBytes { bytes in
-            var reader = try RecordReader(bytes, version: Self.version)
-            let call = try Self.read(&reader)
-            try reader.finish()
-            return call
+        self = try RecordReader.message(bytes, version: Self.version, limit: Self.maximumBytes) {
+            (reader) throws(RecordError) in try Self.read(&reader)
         }
     }
 
@@ -128,11 +124,8 @@ enum ReadCall: Sendable, Hashable {
 
         /// Throws `RecordError` for anything that ``encoded()`` would not have written.
         init(encoded bytes: [UInt8]) throws {
-            stamp = try bytes.withUnsafeBytes { bytes in
-                var reader = try RecordReader(bytes, version: ReadCall.version)
-                let stamp = try reader.bool() ? try reader.stamp() : nil
-                try reader.finish()
-                return stamp
+            stamp = try RecordReader.message(bytes, version: ReadCall.version, limit: PeerResponder.maximumHeadBytes) {
+                (reader) throws(RecordError) in try reader.bool() ? try reader.stamp() : nil
             }
         }
     }
@@ -151,13 +144,13 @@ enum ReadCall: Sendable, Hashable {
 
         /// Throws `RecordError` for anything that ``encoded()`` would not have written.
         init(encoded bytes: [UInt8]) throws {
-            versions = try bytes.withUnsafeBytes { bytes in
-                var reader = try RecordReader(bytes, version: ReadCall.version)
+            versions = try RecordReader.message(
+                bytes, version: ReadCall.version, limit: PeerResponder.maximumHeadBytes
+            ) { (reader) throws(RecordError) in
                 let versions = try reader.list { (reader) throws(RecordError) in try reader.objectVersion() }
                 guard versions.count <= PromiseQuestion.promisesTold else {
                     throw RecordError("has \(versions.count) versions, too many")
                 }
-                try reader.finish()
                 return versions
             }
         }
