@@ -30,7 +30,7 @@ package struct RequestSigner: Sendable {
     ) -> [(name: String, value: String)] {
         if algorithm == .v2 { return signV2(method: method, target: target, headers: headers, now: now) }
         let present = Set(headers.map { $0.name.lowercased() })
-        let timestamp = RequestDate.basic(now)
+        let timestamp = now.basicISO
         var added: [(name: String, value: String)] = []
         func add(_ name: String, _ value: String) {
             if !present.contains(name) { added.append((name, value)) }
@@ -61,7 +61,7 @@ package struct RequestSigner: Sendable {
         if algorithm == .v2 {
             return presignV2(method: method, target: target, headers: headers, lifetime: lifetime, now: now)
         }
-        let timestamp = RequestDate.basic(now)
+        let timestamp = now.basicISO
         let credential = "\(secret.accessKeyID)/\(scope(of: Array(timestamp.utf8)))"
         let signedHeaders = Self.signedHeaders(of: RequestParts(method: method, target: target, headers: headers))
         var fields = [
@@ -148,7 +148,7 @@ extension RequestSigner {
     private func signV2(
         method: String, target: String, headers: [(name: String, value: String)], now: Timestamp
     ) -> [(name: String, value: String)] {
-        let added = [(name: "x-amz-date", value: RequestDate.basic(now))]
+        let added = [(name: "x-amz-date", value: now.basicISO)]
         let parts = RequestParts(method: method, target: target, headers: headers + added)
         let claim = SignatureV2(accessKeyID: secret.accessKeyID, dateLine: [], isPresigned: false)
         let text = claim.stringToSign(parts, bucket: nil, resource: .raw)

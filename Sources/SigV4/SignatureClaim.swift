@@ -167,7 +167,7 @@ extension SignatureClaim {
             if let time = RequestDate.parse(basic: text) { return (Array(text), time) }
         } else if let text = parts.header("date") {
             if let time = RequestDate.parse(basic: text) { return (Array(text), time) }
-            if let time = RequestDate.parse(http: text) { return (Array(RequestDate.basic(time).utf8), time) }
+            if let time = RequestDate.parse(http: text) { return (Array(time.basicISO.utf8), time) }
         }
         throw S3Error(
             .accessDenied,

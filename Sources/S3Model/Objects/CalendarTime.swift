@@ -1,13 +1,13 @@
 /// A moment as year, month, day and time of day in UTC, by the proleptic Gregorian calendar.
-struct CalendarTime {
-    var year: Int
+package struct CalendarTime {
+    package var year: Int
     /// 1...12
-    var month: Int
+    package var month: Int
     /// 1...31
-    var day: Int
-    var hour: Int
-    var minute: Int
-    var second: Int
+    package var day: Int
+    package var hour: Int
+    package var minute: Int
+    package var second: Int
     var millisecond: Int
 
     /// 0 is Sunday.
@@ -17,7 +17,7 @@ struct CalendarTime {
     static let earliest: Int64 = -62_135_596_800_000
     static let latest: Int64 = 253_402_300_799_999
 
-    init(_ timestamp: Timestamp) {
+    package init(_ timestamp: Timestamp) {
         let clamped = min(max(timestamp.milliseconds, Self.earliest), Self.latest)
         let millisecondsPerDay: Int64 = 86_400_000
         var days = clamped / millisecondsPerDay
@@ -34,7 +34,7 @@ struct CalendarTime {
     }
 
     /// `nil` when there is no such day or time. A leap second (60) is read as the second after.
-    init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, millisecond: Int = 0) {
+    package init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, millisecond: Int = 0) {
         guard (1...9999).contains(year), (1...12).contains(month), (0...23).contains(hour), (0...59).contains(minute),
             (0...60).contains(second), (1...Self.length(ofMonth: month, year: year)).contains(day)
         else { return nil }
@@ -47,7 +47,7 @@ struct CalendarTime {
         self.millisecond = millisecond
     }
 
-    var timestamp: Timestamp {
+    package var timestamp: Timestamp {
         let seconds = days * 86_400 + Int64(hour * 3600 + minute * 60 + second)
         return Timestamp(milliseconds: seconds * 1000 + Int64(millisecond))
     }
