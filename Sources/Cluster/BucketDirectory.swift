@@ -106,14 +106,30 @@ extension BucketDirectory {
     /// Returns the claim's revision, which ``abandon(name:claim:)`` asks for.
     @discardableResult
     package func claim(name: BucketName, region: RegionName, owner: Owner) async throws -> Int64 {
+        try await put(name, region: region, owner: owner, isConfirmed: false)
+    }
+
+    /// The region has created the bucket: from now on it is found. Idempotent. Throws as ``claim(name:region:owner:)``
+    /// when the name has become another's meanwhile.
+    package func confirm(name: BucketName, region: RegionName, owner: Owner) async throws {
+        _ = try await put(name, region: region, owner: owner, isConfirmed: true)
+        try await refresh()
+    }
+
+    /// Writes the claim if the name is free, or held by an unconfirmed one of the same owner in the same region. Returns the
+    /// record's revision; what is confirmed already is not confirmed again.
+    private func put(_ name: BucketName, region: RegionName, owner: Owner, isConfirmed: Bool) async throws -> Int64 {
         let key = BucketClaimRecord.key(name)
         let claim = BucketClaimRecord(
-            region: region, owner: owner, isConfirmed: false, claimedAt: time.wallMilliseconds())
+            region: region, owner: owner, isConfirmed: isConfirmed, claimedAt: time.wallMilliseconds())
         let value = try claim.encoded()
         while true {
             var transaction = ControlTransaction()
             if let existing = try await store.record(key) {
                 let held = try BucketClaimRecord.decode(existing.value)
+                if isConfirmed, held.isConfirmed, held.region == region, held.owner.account == owner.account {
+                    return existing.revision
+                }
                 try Self.check(held, name: name, region: region, owner: owner)
                 transaction.expectations = [.unchanged(key: key, revision: existing.revision)]
             } else {
@@ -124,32 +140,6 @@ extension BucketDirectory {
                 return try await store.commit(transaction)
             } catch ControlStoreError.conflict { continue }
         }
-    }
-
-    /// The region has created the bucket: from now on it is found. Idempotent. Throws as ``claim(name:region:owner:)``
-    /// when the name has become another's meanwhile.
-    package func confirm(name: BucketName, region: RegionName, owner: Owner) async throws {
-        let key = BucketClaimRecord.key(name)
-        let claim = BucketClaimRecord(
-            region: region, owner: owner, isConfirmed: true, claimedAt: time.wallMilliseconds())
-        let value = try claim.encoded()
-        while true {
-            var transaction = ControlTransaction()
-            if let existing = try await store.record(key) {
-                let held = try BucketClaimRecord.decode(existing.value)
-                if held.isConfirmed, held.region == region, held.owner.account == owner.account { break }
-                try Self.check(held, name: name, region: region, owner: owner)
-                transaction.expectations = [.unchanged(key: key, revision: existing.revision)]
-            } else {
-                transaction.expectations = [.absent(key: key)]
-            }
-            transaction.writes = [.put(key: key, value: value)]
-            do {
-                _ = try await store.commit(transaction)
-                break
-            } catch ControlStoreError.conflict { continue }
-        }
-        try await refresh()
     }
 
     /// Gives a name back after its region has deleted the bucket. Returns whether there was anything to give back. When

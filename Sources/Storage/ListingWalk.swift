@@ -22,7 +22,7 @@ struct ListingWalk {
     /// Whether more items follow the page.
     private(set) var isTruncated = false
     /// Whether the page's last item is a common prefix.
-    private(set) var endsWithPrefix = false
+    private var endsWithPrefix = false
 
     init(_ query: ListQuery) {
         prefix = Array(query.prefix.utf8)
@@ -60,6 +60,13 @@ struct ListingWalk {
         guard hasRoom() else { return .go(.stop) }
         endsWithPrefix = false
         return .item
+    }
+
+    /// Where the next page begins: behind the last key of this one, which is `last` or a common prefix; `nil` when nothing
+    /// follows. Beside the key is what tells the items of one key apart; a common prefix has no such marker.
+    func next<Marker>(after last: (String, Marker?)?) -> (String, Marker?)? {
+        guard isTruncated else { return nil }
+        return endsWithPrefix ? commonPrefixes.last.map { ($0, nil) } : last
     }
 
     private mutating func hasRoom() -> Bool {

@@ -19,9 +19,7 @@ extension RegionStore {
             }
         }
         listing.commonPrefixes = walk.commonPrefixes
-        if walk.isTruncated {
-            listing.next = walk.endsWithPrefix ? walk.commonPrefixes.last : listing.objects.last?.key.rawValue
-        }
+        listing.next = walk.next(after: listing.objects.last.map { ($0.key.rawValue, String?.none) })?.0
         return listing
     }
 
@@ -53,13 +51,7 @@ extension RegionStore {
             }
         }
         listing.commonPrefixes = walk.commonPrefixes
-        if walk.isTruncated {
-            if walk.endsWithPrefix {
-                listing.next = walk.commonPrefixes.last.map { ($0, nil) }
-            } else {
-                listing.next = listing.versions.last.map { ($0.key.rawValue, $0.versionID) }
-            }
-        }
+        listing.next = walk.next(after: listing.versions.last.map { ($0.key.rawValue, $0.versionID) })
         return listing
     }
 
@@ -96,13 +88,7 @@ extension RegionStore {
             }
         }
         listing.commonPrefixes = walk.commonPrefixes
-        if walk.isTruncated {
-            if walk.endsWithPrefix {
-                listing.next = walk.commonPrefixes.last.map { ($0, nil) }
-            } else {
-                listing.next = listing.uploads.last.map { ($0.key.rawValue, $0.id) }
-            }
-        }
+        listing.next = walk.next(after: listing.uploads.last.map { ($0.key.rawValue, $0.id) })
         return listing
     }
 
