@@ -1,55 +1,28 @@
 """A `meridian edge` in front of a server, and clients that go through it."""
 
-import os
-import signal
-import subprocess
 import urllib.request
 
 import botocore.session
 
-from meridian_server import PATIENCE, Server, binary, clean_environment, eventually, free_port
+from meridian_server import MeridianProcess, Server, free_port
 
 
-class Edge:
+class Edge(MeridianProcess):
     def __init__(self, origin: Server, home: str = "us-east-1"):
-        self.origin, self.home, self.port = origin, home, free_port()
-        self.log = origin.data.parent / f"edge-{home}-{self.port}.log"
-        self.process: subprocess.Popen | None = None
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        port = free_port()
+        super().__init__("the edge", port, origin.data.parent / f"edge-{home}-{port}.log")
+        self.origin, self.home = origin, home
 
     def start(self) -> "Edge":
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [binary(), "edge", "--data", str(self.origin.data), "--listen", f"127.0.0.1:{self.port}",
-                 "--origin", self.origin.endpoint, "--home", self.home],
-                stdout=log, stderr=log, env=clean_environment(), start_new_session=True)
-
-        def ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the edge ended with {self.process.returncode}: {self.log_text()[-2000:]}")
-            with urllib.request.urlopen(f"{self.endpoint}/-/health", timeout=5) as answer:
-                return answer.status == 200
-
-        eventually(ready, "the edge is ready")
+        self.spawn(
+            "edge", "--data", str(self.origin.data), "--listen", f"127.0.0.1:{self.port}",
+            "--origin", self.origin.endpoint, "--home", self.home)
+        self.wait_until(self._is_healthy)
         return self
 
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
-
-    def end(self):
-        if self.process and self.process.poll() is None:
-            try:
-                self.stop()
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(PATIENCE)
-
-    def log_text(self) -> str:
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+    def _is_healthy(self) -> bool:
+        with urllib.request.urlopen(f"{self.endpoint}/-/health", timeout=5) as answer:
+            return answer.status == 200
 
     def overlay(self, service: str = "s3", region: str = "us-east-1", **config):
         """Route A, through the edge."""

@@ -55,44 +55,28 @@ def clean_environment() -> dict:
     return {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and k.lower() not in gone}
 
 
-class Server:
-    def __init__(self, data: Path, port: int | None = None, arguments: list[str] | None = None):
-        self.data = Path(data)
-        self.port = port or free_port()
-        self.arguments = arguments if arguments is not None else ["--listen", f"127.0.0.1:{self.port}"]
-        self.log = self.data.parent / f"{self.data.name}.log"
+class MeridianProcess:
+    """A `meridian` that serves on a port, and its log."""
+
+    def __init__(self, name: str, port: int, log: Path):
+        self.name, self.port, self.log = name, port, log
         self.process: subprocess.Popen | None = None
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [binary(), *arguments, "--data", str(self.data)], capture_output=True, text=True, timeout=PATIENCE,
-            env=clean_environment())
-
-    def launch(self):
+    def spawn(self, *arguments: str):
         """Starts the process and waits for nothing."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "serve", "--data", str(self.data), *self.arguments], stdout=log, stderr=log,
-                env=clean_environment(), start_new_session=True)
+                [binary(), *arguments], stdout=log, stderr=log, env=clean_environment(), start_new_session=True)
 
-    def start(self) -> "Server":
-        self.launch()
-
-        def ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log_text()[-2000:]}")
-            return self.command("status").returncode == 0
-
-        try:
-            eventually(ready, "the server is ready")
-        except AssertionError:
-            self.kill()
-            raise
-        return self
+    def wait_until(self, is_ready):
+        """A process that ends instead of getting ready is an error at once."""
+        eventually(lambda: self.process.poll() is not None or is_ready(), f"{self.name} is ready")
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {self.log_text()[-2000:]}")
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -113,6 +97,31 @@ class Server:
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Server(MeridianProcess):
+    def __init__(self, data: Path, port: int | None = None, arguments: list[str] | None = None):
+        self.data = Path(data)
+        super().__init__("the server", port or free_port(), self.data.parent / f"{self.data.name}.log")
+        self.arguments = arguments if arguments is not None else ["--listen", f"127.0.0.1:{self.port}"]
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [binary(), *arguments, "--data", str(self.data)], capture_output=True, text=True, timeout=PATIENCE,
+            env=clean_environment())
+
+    def launch(self):
+        """Starts the process and waits for nothing."""
+        self.spawn("serve", "--data", str(self.data), *self.arguments)
+
+    def start(self) -> "Server":
+        self.launch()
+        try:
+            self.wait_until(lambda: self.command("status").returncode == 0)
+        except AssertionError:
+            self.kill()
+            raise
+        return self
 
     def environment(self, *arguments: str) -> dict:
         """What a shell has after eval "$(meridian env ...)"."""

@@ -1,14 +1,13 @@
 """An installation whose regions run in processes of their own, and clients that reach each process."""
 
 import json
-import signal
 import subprocess
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
 
-from meridian_server import PATIENCE, Server, binary, clean_environment, eventually, free_port
+from meridian_server import PATIENCE, MeridianProcess, Server, binary, clean_environment, free_port
 
 
 def has_started(process: subprocess.Popen, data: Path) -> bool:
@@ -22,67 +21,31 @@ class Origin(Server):
 
     def start(self) -> "Origin":
         self.launch()
-
-        def ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log_text()[-2000:]}")
-            return has_started(self.process, self.data)
-
-        eventually(ready, "the server is ready")
+        self.wait_until(lambda: has_started(self.process, self.data))
         return self
 
 
-class Region:
+class Region(MeridianProcess):
     """A `meridian region NAME`."""
 
     def __init__(self, name: str, origin: Server, config: Path, port: int):
-        self.name, self.origin, self.config, self.port = name, origin, config, port
+        super().__init__(name, port, origin.data.parent / f"{name}.log")
+        self.origin, self.config = origin, config
         self.data = origin.data.parent / f"data-{name}"
-        self.log = origin.data.parent / f"{name}.log"
-        self.process: subprocess.Popen | None = None
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def launch(self) -> "Region":
         """Starts the process and waits for nothing."""
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [binary(), "region", self.name, "--config", str(self.config), "--data", str(self.data),
-                 "--secrets", str(self.origin.data), "--origin", self.origin.endpoint],
-                stdout=log, stderr=log, env=clean_environment(), start_new_session=True)
+        self.spawn(
+            "region", self.name, "--config", str(self.config), "--data", str(self.data),
+            "--secrets", str(self.origin.data), "--origin", self.origin.endpoint)
         return self
 
     def wait(self) -> "Region":
-        def ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {self.log_text()[-2000:]}")
-            return has_started(self.process, self.data)
-
-        eventually(ready, f"{self.name} is ready")
+        self.wait_until(lambda: has_started(self.process, self.data))
         return self
 
     def start(self) -> "Region":
         return self.launch().wait()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(PATIENCE)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
-
-    def end(self):
-        if self.process and self.process.poll() is None:
-            try:
-                self.stop()
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-    def log_text(self) -> str:
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def s3(self, region: str | None = None, **config):
         """Path style, straight to this process, signed for `region` or its own. The keys are read from the file, so that the server may be away."""
