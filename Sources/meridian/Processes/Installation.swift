@@ -169,21 +169,35 @@ struct Installation: Sendable {
         }
     }
 
+    /// When the process starts, so that one which never runs for an hour forgets too, and then each hour.
+    private func forgetOldReplicas() async {
+        while true {
+            await forgetErasures()
+            guard (try? await time.sleep(milliseconds: 3_600_000)) != nil else { return }
+            // Not at the start: what stood still while this process was away may go on now.
+            await forgetArrivals()
+        }
+    }
+
+    private func forgetArrivals() async {
+        do {
+            for store in stores.values { _ = try await store.forgetArrivals() }
+        } catch {
+            log.error("giving up parts of old replicas failed", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Removals are remembered while any region may send the removed version again. While a region's process is away it
     /// cannot be asked, and nothing is forgotten.
-    private func forgetOldReplicas() async {
-        while !Task.isCancelled {
-            do {
-                try await time.sleep(milliseconds: 3_600_000)
-                for store in stores.values { _ = try await store.forgetArrivals() }
-                for store in stores.values { _ = try await store.forgetErasures(oldestWork: oldestReplicationWork) }
-            } catch is CancellationError {
-                return
-            } catch let fault as PeerFault {
-                log.notice("removed versions are remembered on", metadata: ["reason": "\(fault)"])
-            } catch {
-                log.error("forgetting removed versions failed", metadata: ["error": "\(error)"])
-            }
+    private func forgetErasures() async {
+        do {
+            for store in stores.values { _ = try await store.forgetErasures(oldestWork: oldestReplicationWork) }
+        } catch is CancellationError {
+            return
+        } catch let fault as PeerFault {
+            log.notice("removed versions are remembered on", metadata: ["reason": "\(fault)"])
+        } catch {
+            log.error("forgetting removed versions failed", metadata: ["error": "\(error)"])
         }
     }
 
