@@ -5,6 +5,7 @@ import pytest
 
 from journeys import AccessPoint, make_bucket, replicate_all_ways, replicate
 from meridian_server import binary, eventually
+from replication_pair import AWAY, HOME, THIRD, pair_in
 
 
 @pytest.fixture
@@ -122,3 +123,17 @@ def test_refusals_say_why(server, unique, verify):
     assert "does not exist" in verify("no-such-bucket", "nor-this-one", expect=1)[0]
     assert "does not exist" in verify("--access-point", "no-such-point", expect=1)[0]
     assert "nothing to compare" in verify(make_bucket(server, unique(), "us-east-1"), expect=1)[0]
+
+
+def test_a_region_that_is_away_is_named(apart, unique):
+    one = apart((AWAY, THIRD))
+    pair = pair_in(one.server, unique)
+    alone = make_bucket(one.server, unique(), HOME)
+    one.regions[AWAY].kill()
+    for buckets in ([pair.source], [alone], [pair.source, pair.target]):
+        done = one.server.command("verify", *buckets)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"egion {AWAY} cannot be" in done.stderr and "connection refused" in done.stderr, done.stderr
+        if len(buckets) == 1:
+            assert "Verify again when it answers, or name the buckets to compare" in done.stderr, done.stderr
+    assert pair.command("verify", pair.source, alone)["isWithoutRules"], "regions that answer are compared"

@@ -47,7 +47,8 @@ extension ReplicationAdmin {
             if let missing = neighbours.unreachable?.first {
                 throw S3Error(
                     .serviceUnavailable,
-                    "Region \(missing.region) cannot be asked which buckets belong to \(only.name): \(missing.reason)")
+                    "Region \(missing.region) cannot be asked which buckets belong to \(only.name): \(missing.reason). Verify "
+                        + "again when it answers, or name the buckets to compare, of regions that do.")
             }
             named += neighbours.locations
         }
