@@ -106,7 +106,7 @@ extension BucketDirectory {
     /// Returns the claim's revision, which ``abandon(name:claim:)`` asks for.
     @discardableResult
     package func claim(name: BucketName, region: RegionName, owner: Owner) async throws -> Int64 {
-        try await put(name, region: region, owner: owner, isConfirmed: false)
+        try await put(name, region: region, owner: owner, isConfirmed: false).revision
     }
 
     /// The region has created the bucket: from now on it is found. Idempotent. Throws as ``claim(name:region:owner:)``
@@ -117,27 +117,31 @@ extension BucketDirectory {
     }
 
     /// Writes the claim if the name is free, or held by an unconfirmed one of the same owner in the same region. Returns the
-    /// record's revision; what is confirmed already is not confirmed again.
-    private func put(_ name: BucketName, region: RegionName, owner: Owner, isConfirmed: Bool) async throws -> Int64 {
+    /// record's revision; what is confirmed already is not confirmed again. `isNew` is `false` when the claim goes on with
+    /// one that was there.
+    private func put(
+        _ name: BucketName, region: RegionName, owner: Owner, isConfirmed: Bool
+    ) async throws -> (revision: Int64, isNew: Bool) {
         let key = BucketClaimRecord.key(name)
         let claim = BucketClaimRecord(
             region: region, owner: owner, isConfirmed: isConfirmed, claimedAt: time.wallMilliseconds())
         let value = try claim.encoded()
         while true {
             var transaction = ControlTransaction()
-            if let existing = try await store.record(key) {
-                let held = try BucketClaimRecord.decode(existing.value)
+            let known = try await store.record(key)
+            if let known {
+                let held = try BucketClaimRecord.decode(known.value)
                 if isConfirmed, held.isConfirmed, held.region == region, held.owner.account == owner.account {
-                    return existing.revision
+                    return (known.revision, false)
                 }
                 try Self.check(held, name: name, region: region, owner: owner)
-                transaction.expectations = [.unchanged(key: key, revision: existing.revision)]
+                transaction.expectations = [.unchanged(key: key, revision: known.revision)]
             } else {
                 transaction.expectations = [.absent(key: key)]
             }
             transaction.writes = [.put(key: key, value: value)]
             do {
-                return try await store.commit(transaction)
+                return (try await store.commit(transaction), known == nil)
             } catch ControlStoreError.conflict { continue }
         }
     }
@@ -168,18 +172,26 @@ extension BucketDirectory {
         do { _ = try await store.commit(transaction) } catch ControlStoreError.conflict {}
     }
 
-    /// Claims, lets `body` create the bucket in its region's store, confirms. When `body` refuses, a claim made here is
-    /// given back. `BucketAlreadyOwnedByYou` from `body` means that an earlier try got that far, and is taken as success.
+    /// Claims, lets `body` create the bucket in its region's store, confirms. `BucketAlreadyOwnedByYou` from `body` means
+    /// that an earlier try got that far, and is taken as success.
+    ///
+    /// An `S3Error` from `body` means that it created nothing; any other error, that nobody knows. The claim is given back
+    /// only when there is certainly no bucket of this owner: after an `S3Error`, unless the claim goes on with an earlier
+    /// one, whose creation may have got as far as the bucket. What is kept is the owner's to repeat, and where there is no
+    /// bucket the next start gives it back (``reconcile(region:buckets:)``).
     package func create(
         name: BucketName, region: RegionName, owner: Owner, inRegion body: () async throws -> Void
     ) async throws {
-        let revision = try await claim(name: name, region: region, owner: owner)
+        let claim = try await put(name, region: region, owner: owner, isConfirmed: false)
         do {
             try await body()
         } catch let error as S3Error where error.code == .bucketAlreadyOwnedByYou {
             log.info("finishing an interrupted bucket creation", metadata: ["bucket": "\(name)"])
         } catch let error as S3Error {
-            try await abandon(name: name, claim: revision)
+            // Where the region has another owner's bucket of the name, no earlier try has made ours.
+            if claim.isNew || error.code == .bucketAlreadyExists {
+                try await abandon(name: name, claim: claim.revision)
+            }
             throw error
         }
         try await confirm(name: name, region: region, owner: owner)

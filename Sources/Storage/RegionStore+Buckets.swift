@@ -8,20 +8,48 @@ struct BucketSnapshot: Sendable {
 }
 
 extension RegionStore {
-    /// Throws `BucketAlreadyOwnedByYou` / `BucketAlreadyExists`.
-    package func createBucket(_ name: BucketName, owner: Owner) async throws -> Bucket {
-        let created = now
-        let bucket = try await metadata.write { transaction in
-            if let existing = try transaction.bucket(named: name) {
-                let isOwn = existing.owner.account == owner.account
-                throw S3Error(
-                    isOwn ? .bucketAlreadyOwnedByYou : .bucketAlreadyExists,
-                    fields: [S3Error.Field("BucketName", name.rawValue)])
+    /// Creates a bucket with its tags, in one transaction. Throws `BucketAlreadyOwnedByYou` / `BucketAlreadyExists`. An
+    /// `S3Error` means that it created nothing.
+    @discardableResult
+    package func createBucket(_ name: BucketName, owner: Owner, tags: [Tag] = []) async throws -> Bucket {
+        try await create(Bucket(name: name, owner: owner, created: now), tags) { _ in
+            throw S3Error(.bucketAlreadyOwnedByYou, fields: [S3Error.Field("BucketName", name.rawValue)])
+        }
+    }
+
+    /// The same for whoever holds the claim on the name (`BucketDirectory`): a bucket that the owner has here already
+    /// was made by a creation that broke off before the claim was confirmed, and is completed, with `tags` where there
+    /// are any.
+    /// Throws `BucketAlreadyExists`. An `S3Error` means that it changed nothing.
+    @discardableResult
+    package func createClaimedBucket(_ name: BucketName, owner: Owner, tags: [Tag]) async throws -> Bucket {
+        try await create(Bucket(name: name, owner: owner, created: now), tags) { existing in
+            guard !tags.isEmpty, existing.tags != tags else { return false }
+            existing.tags = tags
+            existing.revision += 1
+            return true
+        }
+    }
+
+    /// - Parameter takeUp: what becomes of a bucket that the owner has already; whether it was changed.
+    private func create(
+        _ bucket: Bucket, _ tags: [Tag], takeUp: @escaping @Sendable (inout Bucket) throws -> Bool
+    ) async throws -> Bucket {
+        let created = try await metadata.write { transaction in
+            if var existing = try transaction.bucket(named: bucket.name) {
+                guard existing.owner.account == bucket.owner.account else {
+                    throw S3Error(
+                        .bucketAlreadyExists, fields: [S3Error.Field("BucketName", bucket.name.rawValue)])
+                }
+                if try takeUp(&existing) { try transaction.update(bucket: existing) }
+                return existing
             }
-            return try transaction.insert(bucket: Bucket(name: name, owner: owner, created: created))
+            var new = bucket
+            new.tags = tags
+            return try transaction.insert(bucket: new)
         }
         try refreshBuckets()
-        return bucket
+        return created
     }
 
     /// From a snapshot in memory. Throws `NoSuchBucket` (with a `BucketName` field).

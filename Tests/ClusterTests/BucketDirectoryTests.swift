@@ -74,6 +74,37 @@ import Testing
         try await directory.claim(name: name, region: west, owner: try owner("444455556666"))
     }
 
+    /// The first try's answer was lost, so its bucket may be there: the second's refusal says nothing about it.
+    @Test func aRefusedRepetitionKeepsTheName() async throws {
+        let directory = directory()
+        let me = try owner("111122223333")
+        let other = try owner("444455556666")
+        let name = try bucket("photos")
+        await #expect(throws: CancellationError.self) {
+            try await directory.create(name: name, region: east, owner: me) { throw CancellationError() }
+        }
+        let refused = await code {
+            try await directory.create(name: name, region: east, owner: me) { throw S3Error(.slowDown) }
+        }
+        #expect(refused == .slowDown)
+        #expect(
+            await code { try await directory.claim(name: name, region: east, owner: other) } == .bucketAlreadyExists)
+        try await directory.create(name: name, region: east, owner: me) {}
+        #expect(directory.location(of: name)?.owner == me)
+    }
+
+    @Test func aRepetitionGivesTheNameBackWhereTheRegionHasAnothersBucket() async throws {
+        let directory = directory()
+        let name = try bucket("photos")
+        let me = try owner("111122223333")
+        try await directory.claim(name: name, region: east, owner: me)
+        let refused = await code {
+            try await directory.create(name: name, region: east, owner: me) { throw S3Error(.bucketAlreadyExists) }
+        }
+        #expect(refused == .bucketAlreadyExists)
+        #expect(try await store.record("bucket/photos") == nil)
+    }
+
     @Test func aLateRefusalDoesNotTakeAConfirmedNameAway() async throws {
         let directory = directory()
         let me = try owner("111122223333")

@@ -268,6 +268,17 @@ import Testing
             _ = try await store.createBucket(Names.copy, owner: Names.owner)
             #expect(store.listBuckets().map(\.name) == [Names.bucket, Names.copy])
             try await store.deleteBucket(Names.copy)
+            try await store.createClaimedBucket(Names.copy, owner: Names.owner, tags: [Tag(key: "c", value: "d")])
+            let made = try store.bucket(Names.copy)
+            #expect(made.tags == [Tag(key: "c", value: "d")])
+            try await store.createClaimedBucket(Names.copy, owner: Names.owner, tags: [])
+            #expect(try store.bucket(Names.copy).tags == made.tags && store.bucket(Names.copy).id == made.id)
+            try await store.createClaimedBucket(Names.copy, owner: Names.owner, tags: [Tag(key: "e", value: "f")])
+            #expect(try store.bucket(Names.copy).tags == [Tag(key: "e", value: "f")])
+            #expect(
+                try await refusal { try await store.createClaimedBucket(Names.copy, owner: other, tags: []) }
+                    == .bucketAlreadyExists)
+            try await store.deleteBucket(Names.copy)
             #expect(try await refusal { _ = try store.bucket(Names.copy) } == .noSuchBucket)
             #expect(try await refusal { try await store.put("a", bucket: Names.copy) } == .noSuchBucket)
         }

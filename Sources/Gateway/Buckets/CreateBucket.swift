@@ -33,8 +33,7 @@ extension BucketOperations {
             return answer
         }
         try await router.directory.create(name: name, region: region, owner: owner) {
-            _ = try await store.createBucket(name, owner: owner)
-            if !document.tags.isEmpty { try await store.setTags(document.tags, bucket: name) }
+            try await store.createClaimedBucket(name, owner: owner, tags: document.tags)
         }
         return answer
     }

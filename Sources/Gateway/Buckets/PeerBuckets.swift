@@ -54,10 +54,7 @@ package struct CreateBucketService: PeerService {
         let call = try CreateBucketCall.decode(call.head)
         let store = try stores.store(call.region)
         let (name, owner, tags) = try call.checked()
-        do {
-            _ = try await store.createBucket(name, owner: owner)
-        } catch let error as S3Error where error.code == .bucketAlreadyOwnedByYou {}
-        if !tags.isEmpty { try await store.setTags(tags, bucket: name) }
+        try await store.createClaimedBucket(name, owner: owner, tags: tags)
         return PeerMessage(head: [])
     }
 }

@@ -184,6 +184,30 @@ struct RegionForwarderTests {
         }
     }
 
+    /// In a region of the server's own process and in another's alike: the bucket of a creation that broke off before its
+    /// name was confirmed is completed with the tags of the repetition, and one that is complete is not touched.
+    @Test(arguments: [Processes.server, Processes.west])
+    func aRepeatedCreationTakesTheTags(region: RegionName) async throws {
+        try await Processes.run { processes in
+            let bucket = try #require(BucketName("b-new"))
+            let store = try processes.process(region).store
+            _ = try await store.createBucket(bucket, owner: processes.owner)
+            let client = try await processes.client(of: Processes.server)
+            func request(_ value: String) -> String {
+                let constraint = region == Processes.server ? "" : "<LocationConstraint>\(region)</LocationConstraint>"
+                return
+                    "<CreateBucketConfiguration>\(constraint)<Tags><Tag><Key>k</Key><Value>\(value)</Value></Tag></Tags>"
+                    + "</CreateBucketConfiguration>"
+            }
+            let made = try await client.request("PUT", "/b-new", body: request("v"))
+            #expect(made.status == 200, "\(made.body)")
+            #expect(try store.bucket(bucket).tags == [S3Model.Tag(key: "k", value: "v")])
+            let again = try await client.request("PUT", "/b-new", body: request("w"))
+            #expect(again.status == 409 && again.body.contains("BucketAlreadyOwnedByYou"), "\(again.body)")
+            #expect(try store.bucket(bucket).tags == [S3Model.Tag(key: "k", value: "v")])
+        }
+    }
+
     // MARK: Regions that are away
 
     @Test func aRegionThatIsAwaySaysSo() async throws {
