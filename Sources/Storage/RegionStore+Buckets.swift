@@ -129,12 +129,18 @@ extension RegionStore {
         return changed
     }
 
-    /// Reads the buckets again. Under the lock, so that the last of several concurrent changes is what stays.
+    /// Reads the buckets again, one caller at a time, so that the last of several concurrent changes is what stays.
+    ///
+    /// The order of locks is: `refreshing`, a reading connection of the metadata store, `snapshot`. Reads ask for
+    /// buckets while they hold a connection (``withSnapshot(_:)``), and connections are few: with `snapshot` held while
+    /// waiting for one, enough reads at once would wait for it, and it for them, for ever. No read may refresh.
     func refreshBuckets() throws {
-        try snapshot.withLock { snapshot in
+        try refreshing.withLock { _ in
             let buckets = try metadata.read { try $0.buckets() }
-            snapshot.byName = Dictionary(buckets.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
-            snapshot.byID = Dictionary(buckets.map { ($0.id, $0) }, uniquingKeysWith: { _, last in last })
+            let fresh = BucketSnapshot(
+                byName: Dictionary(buckets.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last }),
+                byID: Dictionary(buckets.map { ($0.id, $0) }, uniquingKeysWith: { _, last in last }))
+            snapshot.withLock { $0 = fresh }
         }
     }
 }

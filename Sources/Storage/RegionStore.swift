@@ -22,8 +22,10 @@ package final class RegionStore: Sendable {
     let planner: any OutboxPlanner
     /// ``arrivalPartSize``; less in tests.
     let partSize: Int64
-    /// What ``bucket(_:)`` answers from.
+    /// What ``bucket(_:)`` answers from. Who holds it takes no other lock and reads nothing.
     let snapshot = Mutex(BucketSnapshot())
+    /// Orders the refreshes of ``snapshot``, see ``refreshBuckets()``.
+    let refreshing = Mutex(())
     /// Blobs that readers have open, so that their files stay until the last byte is read.
     let leases = BlobLeases()
     /// Blobs that could not be given back when their request failed.
