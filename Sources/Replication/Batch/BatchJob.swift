@@ -44,6 +44,8 @@ package struct BatchJob: Sendable, Hashable, Codable {
     package var suspendedCause: String?
     package var statusUpdateReason: String?
     package var failures: [BatchJobDescription.Failure] = []
+    /// Why the last step could not be done, while it is tried again. Records of older versions have none.
+    package var trouble: BatchJobDescription.Failure?
     package var progress = Progress()
     package var activeSince: Timestamp?
     package var activeMilliseconds: Int64 = 0
@@ -80,7 +82,8 @@ package struct BatchJob: Sendable, Hashable, Codable {
         let running = activeSince.map { max(0, now.milliseconds - $0.milliseconds) } ?? 0
         shown.progress.activeSeconds = (activeMilliseconds + running) / 1_000
         shown.statusUpdateReason = statusUpdateReason
-        shown.failures = failures
+        // S3 has no place for trouble that may pass; a job that goes on and still has a reason is one that waits.
+        shown.failures = failures + (trouble.map { [$0] } ?? [])
         shown.terminated = ended
         shown.suspended = suspended
         shown.suspendedCause = suspendedCause

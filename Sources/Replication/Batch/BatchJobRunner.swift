@@ -3,6 +3,7 @@ import Environment
 package import Logging
 import S3Model
 package import Storage
+import Synchronization
 
 /// Carries out the jobs whose source buckets are in one region. Each step is small and ends with a transaction in the
 /// control store, so a crash between two of them loses nothing and the next start goes on from the last one. There is one
@@ -22,6 +23,7 @@ package final class BatchJobRunner: Sendable {
     let registry: BatchJobRegistry
     let writer: BatchReportWriter
     let log: Logger
+    private let delays = Mutex(BatchDelays())
     private var time: any TimeSource { registry.time }
     var control: any ControlStore { registry.control }
 
@@ -62,33 +64,87 @@ package final class BatchJobRunner: Sendable {
         }
     }
 
-    /// One step of every job that needs one.
+    /// One step of every job that needs one. The trouble of one job is kept to it: see ``note(_:on:)``. Throws when the
+    /// control store is away or the region's store is closed, which holds up all.
     package func pass() async throws -> Pass {
         let snapshot = try await control.snapshot(prefix: BatchKeys.open)
         var open: [String: StoredBatchJob] = [:]
         for record in snapshot.records {
-            let marker = try ControlValue.decode(OpenBatchJob.self, from: record.value, version: OpenBatchJob.version)
-            guard marker.region == store.region else { continue }
             let id = String(record.key.dropFirst(BatchKeys.open.count))
             do {
+                let marker = try ControlValue.decode(
+                    OpenBatchJob.self, from: record.value, version: OpenBatchJob.version)
+                guard marker.region == store.region else { continue }
                 open[id] = try await registry.stored(id, marker.account)
             } catch  where !(error is ControlStoreError) {
                 // One unreadable job does not hold up the others.
                 log.error("unreadable batch job", metadata: ["job": "\(id)", "error": "\(error)"])
             }
         }
+        let ids = Set(open.keys)
+        delays.withLock { $0.keep(ids) }
         var result = Pass.idle(revision: snapshot.revision)
         for (id, action) in BatchSchedule.actions(for: open.values.map(\.job)) {
             guard let stored = open[id] else { continue }
-            let isBusy = try await perform(action, on: stored)
+            let isBusy = try await step(action, on: stored)
             if isBusy { result = .busy } else if result != .busy { result = .waiting }
         }
         return result
     }
 
+    /// ``perform(_:on:)``, unless the job's last trouble is too recent; keeps a job's trouble from the others.
+    private func step(_ action: BatchJobAction, on stored: StoredBatchJob) async throws -> Bool {
+        let id = stored.job.id
+        let now = time.monotonicNanoseconds() / 1_000_000
+        guard delays.withLock({ $0.isOver(for: id, at: now) }) else { return false }
+        do {
+            let isBusy = try await perform(action, on: stored)
+            delays.withLock { $0.clear(id) }
+            return isBusy
+        } catch let error as ControlStoreError {
+            throw error
+        } catch StorageError.closed {
+            throw StorageError.closed
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            return try await note(error, on: stored)
+        }
+    }
+
+    /// Damage does not pass: the job fails, with the reason. Any other trouble may, so the step is tried again, after a
+    /// while, and until then the job shows the reason. Returns whether the job failed.
+    private func note(_ error: any Error, on before: StoredBatchJob) async throws -> Bool {
+        // The step may have changed the job before it met trouble.
+        var stored = try await registry.stored(before.job.id, before.job.account)
+        let now = registry.now
+        if Self.isDamage(error), stored.job.status.leads(to: .failing) {
+            log.error("a batch job fails", metadata: ["job": "\(stored.job.id)", "error": "\(error)"])
+            stored.job.fail("DamagedData", "\(error)", at: now)
+            return try await control.commitIfUnchanged(try stored.transaction())
+        }
+        let wait = delays.withLock {
+            $0.extend(for: stored.job.id, at: time.monotonicNanoseconds() / 1_000_000)
+        }
+        log.warning(
+            "a batch job waits", metadata: ["job": "\(stored.job.id)", "error": "\(error)", "ms": "\(wait)"])
+        let trouble = BatchJobDescription.Failure(code: "Retrying", reason: "\(error)")
+        guard stored.job.trouble != trouble, !stored.job.status.isFinal else { return false }
+        stored.job.trouble = trouble
+        _ = try await control.commitIfUnchanged(try stored.transaction())
+        return false
+    }
+
+    /// Whether reading the same again would find the same.
+    static func isDamage(_ error: any Error) -> Bool {
+        if case StorageError.corrupt = error { return true }
+        return error is ControlValue.Unreadable
+    }
+
     /// Returns whether something was done; else the job waits for its tasks.
-    private func perform(_ action: BatchJobAction, on stored: StoredBatchJob) async throws -> Bool {
-        var stored = stored
+    private func perform(_ action: BatchJobAction, on before: StoredBatchJob) async throws -> Bool {
+        var stored = before
+        stored.job.trouble = nil
         let now = registry.now
         switch action {
         case .prepare: try await prepare(&stored)
@@ -96,9 +152,9 @@ package final class BatchJobRunner: Sendable {
         case .pause:
             stored.job.move(to: .pausing, at: now)
             stored.job.move(to: .paused, at: now)
-        case .work: return try await work(stored)
+        case .work: return try await work(before)
         case .finish:
-            try await finish(stored)
+            try await finish(before)
             return true
         }
         _ = try await control.commitIfUnchanged(try stored.transaction())
@@ -160,6 +216,7 @@ package final class BatchJobRunner: Sendable {
 
     private func work(_ before: StoredBatchJob) async throws -> Bool {
         var stored = before
+        stored.job.trouble = nil
         let window = try await window(of: stored.job.id)
         var step = BatchStep(window: window, wantsAll: stored.job.request.report.scope == .allTasks)
         let hasStarted: Bool

@@ -50,6 +50,7 @@ extension BatchJob {
             activeSince = nil
         }
         status = next
+        trouble = nil
         if next == .active { activeSince = now }
         if next == .suspended {
             suspended = now

@@ -97,8 +97,9 @@ extension BatchJobRunner {
             let md5 = try await writer.put(manifest, key: key, type: "application/json", bucket: bucket)
             _ = try await writer.put(Array(md5.utf8), key: key + ".md5", type: "text/plain", bucket: bucket)
             return (parts, records)
-        } catch let error as S3Error {
-            job.fail("ReportNotWritten", "The report could not be written: \(error.message)", at: registry.now)
+        } catch  where error is S3Error || Self.isDamage(error) {
+            let reason = (error as? S3Error)?.message ?? "\(error)"
+            job.fail("ReportNotWritten", "The report could not be written: \(reason)", at: registry.now)
             let records = try await control.snapshot(prefix: BatchKeys.outcomes(job.id)).records
             return ([], records.map(\.key))
         }

@@ -120,6 +120,84 @@ import Testing
         #expect(job.status == .failed && job.failures.map(\.code) == ["SrcBucketReplicationConfigMissing"])
     }
 
+    // MARK: Trouble of one job
+
+    private let damage = StorageError.corrupt(detail: "the version of key k")
+    private let slowDisk = StorageError.io(operation: "read", detail: "the disk stands still")
+
+    @Test func damageFailsOneJobAndNoOther() async throws {
+        let world = try await BatchWorld()
+        try await world.put("k")
+        try await world.promise()
+        let damaged = try await world.create(priority: 2)
+        let other = try await world.create(priority: 1)
+        world.metadata.failNextRead(with: damage)
+        #expect(try await world.runner().pass() == .busy)
+        let failing = try await world.job(damaged.id)
+        #expect(failing.status == .failing)
+        #expect(failing.failures == [.init(code: "DamagedData", reason: damage.description)])
+        #expect(try await world.job(other.id).status == .ready)
+        _ = try await world.run()
+        #expect(try await world.job(damaged.id).status == .failed)
+        #expect(try await world.job(other.id).status == .complete)
+    }
+
+    /// The job goes on when the trouble is over, and shows it no longer.
+    @Test func troubleIsShownWhileItLasts() async throws {
+        let world = try await BatchWorld()
+        try await world.put("k")
+        try await world.promise()
+        let waiting = try await world.create(priority: 2)
+        let other = try await world.create(priority: 1)
+        let runner = world.runner()
+        world.metadata.failNextRead(with: slowDisk)
+        _ = try await runner.pass()
+        let shown = try await world.job(waiting.id).description(at: waiting.created)
+        #expect(shown.status == "New")
+        #expect(shown.failures == [.init(code: "Retrying", reason: slowDisk.description)])
+        #expect(try await world.job(other.id).status == .ready)
+        // The disk answers again, but it was asked a moment ago.
+        _ = try await runner.pass()
+        #expect(try await world.job(waiting.id).status == .new)
+        _ = try await world.run()
+        for id in [waiting.id, other.id] {
+            let job = try await world.job(id)
+            #expect(job.status == .complete && job.description(at: job.created).failures.isEmpty)
+        }
+    }
+
+    /// What the control store has of a job's work is damaged.
+    @Test(arguments: [true, false])
+    func damagedRecordsFailOneJob(inWindow: Bool) async throws {
+        let world = try await BatchWorld()
+        try await world.put("k")
+        try await world.promise()
+        let damaged = try await world.create(priority: 2)
+        let other = try await world.create(priority: 1)
+        var transaction = ControlTransaction()
+        transaction.writes = [
+            .put(
+                key: inWindow ? BatchKeys.window(damaged.id) : BatchKeys.outcomes(damaged.id, 2), value: [0xFF, 1]),
+            .put(key: BatchKeys.open("none"), value: [0xFF]),
+        ]
+        _ = try await world.control.commit(transaction)
+        _ = try await world.run()
+        let job = try await world.job(damaged.id)
+        #expect(job.status == .failed && job.failures.count == 1, "\(job.status) \(job.failures)")
+        #expect(try await world.job(other.id).status == .complete)
+    }
+
+    @Test func delaysGrowAndEnd() {
+        var delays = BatchDelays()
+        #expect(delays.isOver(for: "a", at: 0))
+        let waits = (0..<9).map { _ in delays.extend(for: "a", at: 1_000) }
+        #expect(waits == [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000])
+        #expect(!delays.isOver(for: "a", at: 10_999) && delays.isOver(for: "a", at: 11_000))
+        #expect(delays.isOver(for: "b", at: 0))
+        delays.keep(["b"])
+        #expect(delays.isOver(for: "a", at: 0))
+    }
+
     @Test func oldJobsAreForgotten() async throws {
         let world = try await BatchWorld()
         try await world.promise()

@@ -47,6 +47,31 @@ final class FlakyControlStore: ControlStore {
     }
 }
 
+/// Metadata whose next read fails when it was told so.
+final class FaultyMetadataStore: MetadataStore {
+    private let base = InMemoryMetadataStore()
+    private let fault = Mutex<(any Error)?>(nil)
+
+    func failNextRead(with error: any Error) { fault.withLock { $0 = error } }
+
+    func read<Result>(_ body: (any MetadataReader) throws -> Result) throws -> Result {
+        let error = fault.withLock { fault in
+            defer { fault = nil }
+            return fault
+        }
+        if let error { throw error }
+        return try base.read(body)
+    }
+
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
+    ) async throws -> Result {
+        try await base.write(body)
+    }
+
+    func close() async throws { try await base.close() }
+}
+
 /// One region with a source bucket, a bucket for reports, and a runner; the destination is played by the test, which takes
 /// entries out of the outbox.
 struct BatchWorld {
@@ -57,14 +82,15 @@ struct BatchWorld {
     let store: RegionStore
     let registry: BatchJobRegistry
     let random: SeededRandom
+    let metadata = FaultyMetadataStore()
+    let control: any ControlStore
     private let time = BatchTime()
-    private let control: any ControlStore
 
     init(seed: UInt64 = 1, trouble percent: Int = 0) async throws {
         let random = SeededRandom(seed)
         self.random = random
         store = try await RegionStore.open(
-            region: Fixtures.origin, metadata: InMemoryMetadataStore(), blobs: InMemoryBlobStore(), time: time,
+            region: Fixtures.origin, metadata: metadata, blobs: InMemoryBlobStore(), time: time,
             random: random, planner: RulePlanner(region: Fixtures.origin))
         control = FlakyControlStore(random, percent: percent)
         let store = store
