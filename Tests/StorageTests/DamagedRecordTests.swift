@@ -294,4 +294,20 @@ import Testing
             #expect(try world.store.replicationWork(on: key("k"), bucket: Names.bucket).count == 2)
         }
     }
+
+    /// The others' names are given, and the summaries tell of the damage.
+    @Test func aDamagedDestinationDoesNotHoldUpTheOthers() async throws {
+        let folder = try TestFolder()
+        let region = try await TestRegion(.sqlite, folder: folder)
+        let store = region.store
+        try await store.createBucket(Names.bucket, owner: Names.owner)
+        try await store.setVersioning(.enabled, bucket: Names.bucket)
+        try await store.replicate(to: [Names.copy, Names.third])
+        try await store.put("a")
+        let database = try Connection(path: "\(folder.path)/metadata-\(Names.region).sqlite", mode: .readWrite)
+        try database.execute("UPDATE outbox_totals SET destination = 'no:name' WHERE destination = '\(Names.copy)'")
+        #expect(try store.outboxDestinations() == [Names.third])
+        #expect(throws: StorageError.self) { try store.outboxSummaries() }
+        try await store.close()
+    }
 }

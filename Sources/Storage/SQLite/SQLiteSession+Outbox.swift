@@ -92,10 +92,11 @@ extension SQLiteSession {
         }
     }
 
+    /// Passes over damaged names, so that the work for all others goes on; ``outboxSummaries()`` tells of them.
     func outboxDestinations() throws -> [BucketName] {
         try connection.all("SELECT DISTINCT destination FROM outbox_totals ORDER BY destination") { row in
-            try destination(in: row, column: 0)
-        }
+            BucketName(row.text(0))
+        }.compactMap(\.self)
     }
 
     func outboxSummaries() throws -> [OutboxSummary] {
