@@ -175,29 +175,34 @@ struct Installation: Sendable {
             await forgetErasures()
             guard (try? await time.sleep(milliseconds: 3_600_000)) != nil else { return }
             // Not at the start: what stood still while this process was away may go on now.
-            await forgetArrivals()
+            for store in stores.values {
+                await forget("arrived parts", in: store) { _ = try await store.forgetArrivals() }
+            }
         }
     }
 
-    private func forgetArrivals() async {
-        do {
-            for store in stores.values { _ = try await store.forgetArrivals() }
-        } catch {
-            log.error("giving up parts of old replicas failed", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// Removals are remembered while any region may send the removed version again. While a region's process is away it
-    /// cannot be asked, and nothing is forgotten.
+    /// Removals are remembered while any region may send the removed version again. While a region's process is away, or
+    /// a region cannot read what it has to send, nobody knows that, and no removal is forgotten. Else the trouble of one
+    /// region does not keep the others from forgetting.
     private func forgetErasures() async {
+        for store in stores.values {
+            await forget("removed versions", in: store) {
+                _ = try await store.forgetErasures(oldestWork: oldestReplicationWork)
+            }
+        }
+    }
+
+    private func forget(_ what: String, in store: RegionStore, _ body: () async throws -> Void) async {
         do {
-            for store in stores.values { _ = try await store.forgetErasures(oldestWork: oldestReplicationWork) }
+            try await body()
         } catch is CancellationError {
-            return
+            // The caller's loop ends.
         } catch let fault as PeerFault {
-            log.notice("removed versions are remembered on", metadata: ["reason": "\(fault)"])
+            log.notice(
+                "\(what) are remembered on", metadata: ["region": "\(store.region)", "reason": "\(fault)"])
         } catch {
-            log.error("forgetting removed versions failed", metadata: ["error": "\(error)"])
+            log.error(
+                "forgetting \(what) failed", metadata: ["region": "\(store.region)", "error": "\(error)"])
         }
     }
 
