@@ -13,12 +13,13 @@ package final class HybridClock: Sendable {
     package init(region: RegionName, time: any TimeSource, highWater: VersionStamp = .zero) {
         self.region = region.stampID
         self.time = time
-        last = Mutex(highWater)
+        last = Mutex(.zero)
+        observe(highWater)
     }
 
     /// The next stamp of this region.
     package func next() -> VersionStamp {
-        let wall = UInt64(max(0, time.wallMilliseconds()))
+        let wall = min(UInt64(max(0, time.wallMilliseconds())), VersionStamp.latestMilliseconds)
         return last.withLock { last in
             let stamp: VersionStamp
             if wall > last.milliseconds {
@@ -33,8 +34,10 @@ package final class HybridClock: Sendable {
         }
     }
 
-    /// Takes note of a stamp made elsewhere.
+    /// Takes note of a stamp made elsewhere. One with a time that no clock shows comes from a damaged record: it would
+    /// leave no room for later stamps.
     package func observe(_ stamp: VersionStamp) {
+        guard stamp.milliseconds <= VersionStamp.latestMilliseconds else { return }
         last.withLock { last in
             if stamp > last { last = stamp }
         }

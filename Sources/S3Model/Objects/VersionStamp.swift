@@ -24,6 +24,9 @@ package struct VersionStamp: Hashable, Comparable, Sendable {
         return left.region < right.region
     }
 
+    /// What 48 bits hold, far beyond the year 9999. No region issues stamps above.
+    package static let latestMilliseconds: UInt64 = (1 << 48) - 1
+
     package static let byteCount = 16
 
     /// Sixteen bytes, big-endian, so that bytes compare as stamps do.

@@ -30,6 +30,9 @@ extension RecordReader {
         guard (0...Self.latestTime).contains(version.modified.milliseconds) else {
             throw RecordError("was modified outside of the years that dates can show")
         }
+        guard max(stamp.milliseconds, version.attributesStamp.milliseconds) <= VersionStamp.latestMilliseconds else {
+            throw RecordError("has a stamp of a time that no clock shows")
+        }
         guard let object = version.object else { return version }
         let sizes = 0...Self.largestObject
         guard sizes.contains(object.size), object.parts.count <= 10_000,
