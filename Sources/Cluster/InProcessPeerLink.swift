@@ -20,12 +20,16 @@ package final class InProcessPeerLink: PeerLink {
         } catch let error as CancellationError {
             throw error
         } catch {
-            throw Self.peerError(for: error)
+            throw Self.peerError(for: error, at: store.region)
         }
     }
 
-    /// Which refusals are final (spec/mrap.md §15.13) and which may pass with time.
-    package static func peerError(for error: any Error) -> PeerError {
+    /// Which refusals of the destination `region` are final (spec/mrap.md §15.13) and which may pass with time. Damage
+    /// stays, and so do bytes that are not those of the version: sent again and again, they would hold up their key.
+    package static func peerError(for error: any Error, at region: RegionName) -> PeerError {
+        if case StorageError.corrupt(let detail) = error {
+            return .refused(reason: "damaged in the destination region \(region): \(detail)")
+        }
         if error as? ReplicaRefusal == .hasNullVersionOfItsOwn {
             return .refused(reason: "DstHasNullVersionOfItsOwn")
         }

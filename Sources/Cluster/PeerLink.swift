@@ -30,8 +30,8 @@ package struct ReplicaPush: Sendable {
 package enum PeerError: Error, Sendable, Equatable {
     /// The link or the peer is down, slow or full: try again later.
     case unavailable(reason: String)
-    /// Trying again cannot help; the reason is one of S3's failure reasons (spec/mrap.md §15.13), for example
-    /// `DstBucketNotFound`.
+    /// Trying again is not likely to help; the reason is one of S3's failure reasons (spec/mrap.md §15.13), for example
+    /// `DstBucketNotFound`, or says what is damaged there.
     case refused(reason: String)
 }
 

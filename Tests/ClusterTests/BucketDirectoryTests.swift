@@ -1,5 +1,6 @@
 import Environment
 import S3Model
+import Storage
 import Testing
 
 @testable import Cluster
@@ -192,11 +193,30 @@ import Testing
 }
 
 @Suite struct PeerErrorTests {
+    private let there = RegionName(literal: "eu-west-1")
+
+    @Test func damageThereIsARefusalThatSaysWhereAndWhat() {
+        #expect(
+            InProcessPeerLink.peerError(for: StorageError.corrupt(detail: "block 7 of film"), at: there)
+                == .refused(reason: "damaged in the destination region eu-west-1: block 7 of film"))
+        guard
+            case .unavailable = InProcessPeerLink.peerError(
+                for: StorageError.io(operation: "read", detail: "EIO"), at: there)
+        else {
+            Issue.record("what may pass is tried again")
+            return
+        }
+    }
+
     @Test func refusalsBecomeFailureReasonsAndTroubleBecomesRetry() {
-        #expect(InProcessPeerLink.peerError(for: S3Error(.noSuchBucket)) == .refused(reason: "DstBucketNotFound"))
-        #expect(InProcessPeerLink.peerError(for: S3Error(.invalidRequest)) == .refused(reason: "DstBucketUnversioned"))
+        #expect(
+            InProcessPeerLink.peerError(for: S3Error(.noSuchBucket), at: there) == .refused(reason: "DstBucketNotFound")
+        )
+        #expect(
+            InProcessPeerLink.peerError(for: S3Error(.invalidRequest), at: there)
+                == .refused(reason: "DstBucketUnversioned"))
         for error in [ControlStoreError.conflict as any Error, S3Error(.internalError)] {
-            guard case .unavailable = InProcessPeerLink.peerError(for: error) else {
+            guard case .unavailable = InProcessPeerLink.peerError(for: error, at: there) else {
                 Issue.record("\(error)")
                 continue
             }

@@ -42,7 +42,7 @@ package struct ApplyService: PeerService {
         } catch let missing as S3Error where missing.code == .noSuchVersion && source == nil {
             return .wantsBytes(from: try store.arrivedBytes(of: push.version, bucket: push.destination))
         } catch {
-            switch (error as? PeerError) ?? InProcessPeerLink.peerError(for: error) {
+            switch (error as? PeerError) ?? InProcessPeerLink.peerError(for: error, at: region) {
             case .unavailable(let reason): return .unavailable(reason: reason)
             case .refused(let reason): return .refused(reason: reason)
             }

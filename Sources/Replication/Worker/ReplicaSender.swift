@@ -103,6 +103,8 @@ struct ReplicaSender: Sendable {
             if let obstacle = body?.obstacle { return obstacle }
             // What the link says about a body that broke here is not about the link.
             if let failure = body?.failure { return unreadable("bytes", failure) }
+            // Links say what is damaged at the other end as a refusal.
+            if case StorageError.corrupt = error { return unreadable("bytes", error) }
             switch error as? PeerError {
             case .refused(let reason): return .refused(reason: reason)
             case .unavailable(let reason): return .unavailable(reason: reason)
