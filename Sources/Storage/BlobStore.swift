@@ -5,7 +5,9 @@ package protocol BlobStore: Sendable {
     /// Starts a blob that no reader can see until ``BlobWriter/commit()``.
     func create() async throws -> any BlobWriter
     /// The bytes in `range`, each piece checked against the checksums written with it before it is handed out.
-    func reader(of blob: BlobID, range: Range<Int64>) throws -> any ByteSource
+    /// With `waits`, every piece comes from another thread: for consumers that wait for nothing else, who would keep the
+    /// event loop that they run on from all others for as long as the pieces are in memory.
+    func reader(of blob: BlobID, range: Range<Int64>, waits: Bool) throws -> any ByteSource
     /// Removes blobs; those that are not there are passed over.
     func remove(_ blobs: [BlobID]) async throws
     /// After an unclean stop: blobs that may have been committed without a version that refers to them.
@@ -13,6 +15,13 @@ package protocol BlobStore: Sendable {
     /// The unconfirmed ones have been looked at; from here on a clean stop leaves none.
     func confirmAll() async throws
     func close() async throws
+}
+
+extension BlobStore {
+    /// For consumers that are held back by a socket or a disk.
+    package func reader(of blob: BlobID, range: Range<Int64>) throws -> any ByteSource {
+        try reader(of: blob, range: range, waits: false)
+    }
 }
 
 /// One blob being written by one task.

@@ -54,7 +54,7 @@ extension RegionStore {
     /// Counts the parts that are here, and lets the source go on behind them.
     private func takeUp(_ arrival: inout Arrival, _ source: any ResumableSource) async throws {
         for part in arrival.parts {
-            let bytes = arrival.check.wrap(try blobs.reader(of: part.blob, range: 0..<part.size))
+            let bytes = arrival.check.wrap(try blobs.reader(of: part.blob, range: 0..<part.size, waits: true))
             while let piece = try await bytes.next() { arrival.digest.update(piece) }
             arrival.size += part.size
             // Said after every part: whoever waits at the other end sees that something happens.

@@ -1,3 +1,4 @@
+import Dispatch
 import NIOCore
 import S3Model
 import Synchronization
@@ -90,6 +91,52 @@ import Testing
             try await again.delete("a", version: put.versionID)
             _ = try await again.collectGarbage()
             #expect(target.blobs.committed.isEmpty)
+        }
+    }
+
+    /// What is in the page cache is read without waiting for anything. Whoever else is on the same thread has to get a turn
+    /// all the same while gigabytes are counted.
+    @Test func countingWhatIsHereLeavesTheThreadToOthers() async throws {
+        let folder = try TestFolder()
+        let blobs = try await FileBlobStore.open("\(folder.path)/data", threads: 2, random: SeededRandom(1))
+        let store = try await RegionStore.open(
+            region: Names.otherRegion, metadata: InMemoryMetadataStore(), blobs: blobs, time: SteppingTime(),
+            random: SeededRandom(2), planner: EveryRulePlanner(), partSize: 4 << 20)
+        _ = try await store.createBucket(Names.bucket, owner: Names.owner)
+        try await store.setVersioning(.enabled, bucket: Names.bucket)
+        let source = try await TestRegion()
+        _ = try await source.store.createBucket(Names.bucket, owner: Names.owner)
+        let bytes = ByteBuffer(repeating: 7, count: 17 << 20)
+        let put = try await source.store.put("a", bytes)
+        await #expect(throws: Broken.self) {
+            _ = try await store.applyReplica(
+                put, bucket: Names.bucket, body: BreakingSource(bytes, after: 16 << 20 | 1))
+        }
+        let executor = TurnCounter()
+        _ = await withTaskExecutorPreference(executor) {
+            // Breaks with the first byte that is not here.
+            await #expect(throws: Broken.self) {
+                _ = try await store.applyReplica(
+                    put, bucket: Names.bucket, body: BreakingSource(bytes, after: 16 << 20))
+            }
+        }
+        // A turn may be left out when the pool is done before the task waits for it.
+        #expect(executor.turns >= 16 << 20 / FileBlobReader.pieceSize / 4)
+        try await store.close()
+        withExtendedLifetime(folder) {}
+    }
+
+    /// Counts how often the tasks that run on it begin or go on.
+    private final class TurnCounter: TaskExecutor {
+        private let count = Atomic<Int64>(0)
+        private let queue = DispatchQueue(label: "turns")
+
+        var turns: Int64 { count.load(ordering: .relaxed) }
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            count.add(1, ordering: .relaxed)
+            let job = UnownedJob(job)
+            queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
         }
     }
 

@@ -11,13 +11,18 @@ final class FileBlobReader: ByteSource {
 
     private let input: BlobInput
     private let pool: BlockingPool
+    /// All of it is read on the pool. `Task.yield()` would not do for that: an event loop runs what is ready, again and
+    /// again, before it looks at its sockets.
+    private let waits: Bool
 
-    init(path: String, range: Range<Int64>, pool: BlockingPool) {
+    init(path: String, range: Range<Int64>, pool: BlockingPool, waits: Bool = false) {
         input = BlobInput(path: path, range: range)
         self.pool = pool
+        self.waits = waits
     }
 
     func next() async throws -> ByteBuffer? {
+        if waits { return try await pool.run { [input] in try input.next() } }
         switch try input.nextCached() {
         case .end: return nil
         case .piece(let bytes): return bytes

@@ -31,8 +31,8 @@ package final class FileBlobStore: BlobStore {
         FileBlobWriter(id: Hex.encode(random.bytes(16)), folder: folder, pool: pool)
     }
 
-    package func reader(of blob: BlobID, range: Range<Int64>) throws -> any ByteSource {
-        FileBlobReader(path: try folder.place(of: blob).file, range: range, pool: pool)
+    package func reader(of blob: BlobID, range: Range<Int64>, waits: Bool) throws -> any ByteSource {
+        FileBlobReader(path: try folder.place(of: blob).file, range: range, pool: pool, waits: waits)
     }
 
     package func remove(_ blobs: [BlobID]) async throws {

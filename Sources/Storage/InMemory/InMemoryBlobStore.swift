@@ -42,7 +42,7 @@ package final class InMemoryBlobStore: BlobStore {
 
     package func create() async throws -> any BlobWriter { InMemoryBlobWriter(self) }
 
-    package func reader(of blob: BlobID, range: Range<Int64>) throws -> any ByteSource {
+    package func reader(of blob: BlobID, range: Range<Int64>, waits: Bool) throws -> any ByteSource {
         guard let bytes = state.withLock({ $0.blobs[blob.rawValue] }) else {
             throw StorageError.corrupt(detail: "blob \(blob) is missing")
         }
