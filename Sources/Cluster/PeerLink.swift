@@ -35,6 +35,14 @@ package enum PeerError: Error, Sendable, Equatable {
     case refused(reason: String)
 }
 
+/// How long a region is waited for that is sent a version, in one place for all that wait.
+package enum PeerPatience {
+    /// A region that for so long takes no byte, gives no answer and does not say that it is at work on what it has already
+    /// (``ResumableSource/noteProgress()``) is taken to be down. It is long because a disk may stand still for many
+    /// seconds; a region that does not even acknowledge is noticed much earlier.
+    package static let milliseconds: Int64 = 30_000
+}
+
 /// How one region talks to another. In-process on one machine, HTTP between processes, lossy and partitioned in the
 /// simulation.
 package protocol PeerLink: Sendable {

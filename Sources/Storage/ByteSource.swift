@@ -14,6 +14,13 @@ package protocol ByteSource: AnyObject, Sendable {
 package protocol ResumableSource: ByteSource {
     /// The first byte wanted is the one at `offset`. May be said several times before the first `next()`; the last counts.
     func resume(at offset: Int64)
+    /// The other end is at work on the bytes that it has, and takes more after that. Said again and again, so that whoever
+    /// waits here sees that it is alive.
+    func noteProgress()
+}
+
+extension ResumableSource {
+    package func noteProgress() {}
 }
 
 /// Bytes that are already in memory.

@@ -8,6 +8,9 @@ extension RegionStore {
     /// Replicas above this size arrive in parts of this size; above a thousand parts, parts are larger.
     package static let arrivalPartSize: Int64 = 8 << 20
 
+    /// Whoever sends is told after so many bytes that what is here is being counted: every second on a slow disk.
+    static let progressBytes: Int64 = 1 << 20
+
     /// For how long the parts of a version that does not arrive are kept, in milliseconds.
     package static let arrivalMilliseconds: Int64 = 7 * 24 * 3_600_000
 
@@ -53,13 +56,19 @@ extension RegionStore {
 
     /// Counts the parts that are here, and lets the source go on behind them.
     private func takeUp(_ arrival: inout Arrival, _ source: any ResumableSource) async throws {
+        var untold: Int64 = 0
         for part in arrival.parts {
             let bytes = arrival.check.wrap(try blobs.reader(of: part.blob, range: 0..<part.size, waits: true))
-            while let piece = try await bytes.next() { arrival.digest.update(piece) }
+            while let piece = try await bytes.next() {
+                arrival.digest.update(piece)
+                untold += Int64(piece.readableBytes)
+                guard untold >= Self.progressBytes else { continue }
+                untold = 0
+                source.noteProgress()
+            }
             arrival.size += part.size
-            // Said after every part: whoever waits at the other end sees that something happens.
-            source.resume(at: arrival.size)
         }
+        if arrival.size > 0 { source.resume(at: arrival.size) }
     }
 
     private func pull(_ arrival: inout Arrival, from source: any ByteSource) async throws {

@@ -11,21 +11,45 @@ import Testing
 @Suite struct ReplicaSenderTests {
     private final class Peer: PeerLink {
         let region = RegionName(literal: "us-east-1")
-        let outcome: ApplyOutcome
+        let outcome: Result<ApplyOutcome, StorageError>
 
-        init(_ outcome: ApplyOutcome) { self.outcome = outcome }
+        init(_ outcome: ApplyOutcome) { self.outcome = .success(outcome) }
+        init(throwing error: StorageError) { outcome = .failure(error) }
 
-        func apply(_ push: ReplicaPush, body: (any ByteSource)?) async throws -> ApplyOutcome { outcome }
+        func apply(_ push: ReplicaPush, body: (any ByteSource)?) async throws -> ApplyOutcome { try outcome.get() }
+    }
+
+    private let push = ReplicaPush(
+        source: Fixtures.origin, sourceBucket: Fixtures.bucketName("source"),
+        destination: Fixtures.bucketName("destination"),
+        ruleID: "r", kind: .object, version: Fixtures.version("k"))
+
+    /// A link says as a refusal what is damaged at its other end; so this is about the bytes that it was given.
+    @Test func bytesThatAreDamagedHereAreNotSentForEver() async {
+        let peer = Peer(throwing: .corrupt(detail: "too few bytes"))
+        let told = await ReplicaSender.apply(push, body: nil, through: peer, ReplicationCounters())
+        guard case .unsendable(let reason) = told else {
+            Issue.record("\(told)")
+            return
+        }
+        #expect(reason.contains("too few bytes"))
+    }
+
+    /// The sender gives up on who makes no progress.
+    @Test func aPeerThatIsAtWorkMakesProgress() async throws {
+        let store = try await RegionStore.open(
+            region: Fixtures.origin, metadata: InMemoryMetadataStore(), blobs: InMemoryBlobStore(), time: BatchTime(),
+            random: SystemRandomSource(), planner: RulePlanner(region: Fixtures.origin))
+        let body = ReplicaBody(store: store, version: Fixtures.version("k"), throttle: nil)
+        let before = body.progress
+        (body as any ResumableSource).noteProgress()
+        #expect(body.progress != before)
     }
 
     @Test(arguments: [ApplyOutcome.applied, .updated, .unchanged, .erased])
     func deliveriesThatChangeNothingAreCounted(outcome: ApplyOutcome) async {
         let counters = ReplicationCounters()
         let peer = Peer(outcome)
-        let push = ReplicaPush(
-            source: Fixtures.origin, sourceBucket: Fixtures.bucketName("source"),
-            destination: Fixtures.bucketName("destination"),
-            ruleID: "r", kind: .object, version: Fixtures.version("k"))
         let told = await ReplicaSender.apply(push, body: nil, through: peer, counters)
         #expect(told == (outcome == .erased ? .erased : .delivered))
         #expect(counters.snapshot()[peer.region]?.unchanged ?? 0 == ([.unchanged, .erased].contains(outcome) ? 1 : 0))

@@ -25,8 +25,11 @@ package final class Forwarder: Sendable {
     func pool(on eventLoop: any EventLoop) -> UpstreamPool? { pools[ObjectIdentifier(eventLoop)] }
 
     /// The upstream's answer to `request`, whose task runs on the loop of its connection. Throws ``UpstreamFault``, or
-    /// what the client's body throws.
-    func forward(_ request: HTTPRequest, claim: String?) async throws -> HTTPResponse {
+    /// what the client's body throws. `onProcessing` is called on the event loop whenever the upstream says that it is at
+    /// work on the request.
+    func forward(
+        _ request: HTTPRequest, claim: String?, onProcessing: @escaping @Sendable () -> Void = {}
+    ) async throws -> HTTPResponse {
         guard let eventLoop = request.connection.eventLoop, let pool = pool(on: eventLoop) else {
             throw UpstreamFault.cannotConnect(
                 upstream, reason: "the request is on no event loop of this forwarder")
@@ -34,13 +37,14 @@ package final class Forwarder: Sendable {
         var body = ReplayableBody(request.body)
         if let connection = pool.takeIdle() {
             do {
-                return try await send(request, &body, claim: claim, over: connection)
+                return try await send(request, &body, claim: claim, over: connection, onProcessing)
             } catch UpstreamFault.closedBeforeAnswer where body.isReplayable && Self.isRepeatable(request.method) {
                 // It had been closed in the moment it was taken. A new connection tells whether the upstream is there.
                 body.rewind()
             }
         }
-        return try await send(request, &body, claim: claim, over: try await connect(pool, request, body))
+        let connection = try await connect(pool, request, body)
+        return try await send(request, &body, claim: claim, over: connection, onProcessing)
     }
 
     /// Throws ``UpstreamFault/cannotConnect(_:reason:)`` only when nothing can have been done at the upstream: what was sent
@@ -60,9 +64,10 @@ package final class Forwarder: Sendable {
     private static func isRepeatable(_ method: String) -> Bool { method != "POST" && method != "PATCH" }
 
     private func send(
-        _ request: HTTPRequest, _ body: inout ReplayableBody, claim: String?, over connection: UpstreamConnection
+        _ request: HTTPRequest, _ body: inout ReplayableBody, claim: String?, over connection: UpstreamConnection,
+        _ onProcessing: @escaping @Sendable () -> Void
     ) async throws -> HTTPResponse {
-        let exchange = UpstreamExchange(on: connection.eventLoop)
+        let exchange = UpstreamExchange(on: connection.eventLoop, onProcessing: onProcessing)
         connection.begin(exchange, isHEAD: request.method == "HEAD")
         do {
             // On a new name, because a cancellation handler must not capture an inout parameter.

@@ -56,12 +56,20 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler, @
     /// Ends what has waited too long. Called by the pool now and then.
     func sweep(now: NIODeadline, limits: UpstreamLimits) {
         if let waitingSince, now - waitingSince > limits.stall {
-            self.waitingSince = nil
-            exchange?.fail(UpstreamFault.timeout(pool.address))
-            close()
-        } else if exchange == nil, now - idleSince > limits.idle {
-            close()
+            giveUp()
+        } else if exchange == nil {
+            if now - idleSince > limits.idle { close() }
+        } else if let lost = limits.lost, let channel = context?.channel {
+            LostConnections.silence(of: channel)?.assumeIsolated().whenSuccess { silence in
+                if silence.meansLoss(after: lost) { self.giveUp() }
+            }
         }
+    }
+
+    private func giveUp() {
+        waitingSince = nil
+        exchange?.fail(UpstreamFault.timeout(pool.address))
+        close()
     }
 
     // MARK: Channel events

@@ -19,14 +19,21 @@ final class UpstreamExchange: @unchecked Sendable {
     /// What the request's task waits for instead of this exchange: more of the body.
     var pulledBody: (any RequestBody)?
     private var waiter: CheckedContinuation<Void, Never>?
+    /// The upstream is at work on the request (`102 Processing`).
+    private let onProcessing: @Sendable () -> Void
 
-    init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    init(on eventLoop: any EventLoop, onProcessing: @escaping @Sendable () -> Void = {}) {
+        self.eventLoop = eventLoop
+        self.onProcessing = onProcessing
+    }
 
     // MARK: From the connection
 
     func receive(_ event: ResponseParser.Event) {
         switch event {
-        case .informational(let status): if status == 100 { sawContinue = true }
+        case .informational(100): sawContinue = true
+        case .informational(102): onProcessing()
+        case .informational: break
         case .head(let head): self.head = head
         case .body(let piece):
             pieces.append(piece)

@@ -1,12 +1,6 @@
 package import NIOCore
 import NIOPosix
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// How long an upstream may take.
 package struct UpstreamLimits: Sendable {
     package var connect: TimeAmount = .seconds(5)
@@ -14,10 +8,10 @@ package struct UpstreamLimits: Sendable {
     package var stall: TimeAmount = .seconds(300)
     /// A connection unused for longer is closed, before the origin does so after 75 seconds.
     package var idle: TimeAmount = .seconds(55)
-    /// A connection whose other end does not even acknowledge for so long is closed, also while nothing is sent; `nil`
-    /// leaves it to TCP, which takes many minutes.
+    /// A connection whose other end does not even acknowledge for so long is closed (``LostConnections``), also while
+    /// nothing is sent; `nil` leaves it to TCP, which takes many minutes.
     package var lost: TimeAmount?
-    /// How often both are looked at.
+    /// How often they are looked at.
     package var sweep: TimeAmount = .seconds(5)
     /// Unused connections kept per event loop.
     package var maximumIdle = 256
@@ -89,7 +83,7 @@ final class UpstreamPool: @unchecked Sendable {
     }
 
     private func bootstrap(_ connection: UpstreamConnection) -> ClientBootstrap {
-        noticesLoss(ClientBootstrap(group: eventLoop))
+        LostConnections.options(on: ClientBootstrap(group: eventLoop), after: limits.lost)
             .connectTimeout(limits.connect)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
@@ -100,21 +94,6 @@ final class UpstreamPool: @unchecked Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(connection) }
             }
-    }
-
-    /// A slow process still acknowledges, since its kernel does; one that is cut off does not.
-    private func noticesLoss(_ bootstrap: ClientBootstrap) -> ClientBootstrap {
-        #if os(Linux)
-            guard let lost = limits.lost else { return bootstrap }
-            return
-                bootstrap
-                .channelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: Int(lost.nanoseconds / 1_000_000))
-                .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 1)
-                .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 1)
-        #else
-            return bootstrap
-        #endif
     }
 
     private func startSweeping() {

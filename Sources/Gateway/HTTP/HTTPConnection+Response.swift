@@ -29,6 +29,7 @@ extension HTTPConnection {
             status: response.status, body: response.body, isHEAD: exchange.isHEAD, isHTTP10: exchange.isHTTP10,
             mayKeepAlive: mayKeepAlive)
         exchange.keepsAlive = framing.keepsAlive
+        exchange.isAnswering = true
         var head = head(of: response, framing, isHTTP10: exchange.isHTTP10)
         end.isComplete = true
         guard !framing.isHeadOnly else { return context.writeAndFlush(wrapOutboundOut(head), promise: nil) }

@@ -222,6 +222,12 @@ extension HTTPConnection {
         context?.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
+    func sendProcessing(for exchange: HTTPExchange) {
+        guard isHandling(exchange), !exchange.isAnswering, !exchange.isHTTP10, let context, context.channel.isWritable
+        else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 102 Processing\r\n\r\n")), promise: nil)
+    }
+
     /// Whether all of the request that is being handled has arrived, taken or not.
     var hasWholeRequest: Bool { queue.holdsEnd }
     var isWithinHead: Bool { isHeadPending }

@@ -23,6 +23,7 @@ final class HTTPExchange: RequestBody, @unchecked Sendable {
     var isComplete = false
     var receivedBytes: Int64 = 0
     var continueSent = false
+    var isAnswering = false
     /// From the response's framing.
     var keepsAlive = false
     /// Sticky: what every further pull throws.
@@ -99,6 +100,14 @@ final class HTTPExchange: RequestBody, @unchecked Sendable {
 
     func interrupt() {
         if let continuation = waiter { resume(continuation, .failure(HTTPBodyError.interrupted)) }
+    }
+
+    func sendProcessing() {
+        if eventLoop.inEventLoop {
+            connection.sendProcessing(for: self)
+        } else {
+            eventLoop.execute { self.connection.sendProcessing(for: self) }
+        }
     }
 
     private func resume(

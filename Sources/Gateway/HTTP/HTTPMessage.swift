@@ -59,12 +59,16 @@ package protocol RequestBody: ByteSource {
     /// Ends a `next()` that waits for the client with ``HTTPBodyError/interrupted``; the body can be pulled on afterwards.
     /// On the connection's event loop.
     func interrupt()
+    /// Tells the client with `102 Processing` (RFC 2518 §10.1) that its request is being worked on. Only for clients that
+    /// are known to understand it; not after the answer.
+    func sendProcessing()
 }
 
 extension RequestBody {
     package var isReady: Bool { true }
     package var receivedBytes: Int64 { 0 }
     package func interrupt() {}
+    package func sendProcessing() {}
 }
 
 package enum HTTPBodyError: Error, Sendable, Equatable {

@@ -15,14 +15,14 @@ package struct ApplyService: PeerService {
         switch try ApplyCall(call.head) {
         case .probe: return PeerMessage(head: ApplyAnswer.awake.encoded())
         case .push(let push, let region, let body):
-            let answer = try await apply(push, to: region, body, content: call.content)
+            let answer = try await apply(push, to: region, body, of: call)
             return PeerMessage(head: answer.encoded())
         }
     }
 
     private func apply(
         _ push: ReplicaPush, to region: RegionName, _ body: ApplyCall.Body,
-        content: (source: any ByteSource, length: Int64)?
+        of call: PeerMessage
     ) async throws -> ApplyAnswer {
         guard let store = regions[region] else {
             return .unavailable(reason: "the region \(region) is not in this process")
@@ -30,8 +30,8 @@ package struct ApplyService: PeerService {
         let source: (any ByteSource)? =
             switch body {
             case .none: nil
-            case .whole: content?.source
-            case .from(let offset): AnnouncedSource(content?.source, startingAt: offset)
+            case .whole: call.content?.source
+            case .from(let offset): AnnouncedSource(call, startingAt: offset)
             }
         do {
             return .done(
@@ -53,16 +53,18 @@ package struct ApplyService: PeerService {
 /// The bytes of a version from an offset on that was agreed upon before. When the store wants others by now, since another
 /// delivery has brought some meanwhile, this delivery has to be made again.
 private final class AnnouncedSource: ResumableSource {
-    private let source: (any ByteSource)?
+    private let call: PeerMessage
     private let announced: Int64
     private let wanted = Atomic<Int64>(0)
 
-    init(_ source: (any ByteSource)?, startingAt offset: Int64) {
-        self.source = source
+    init(_ call: PeerMessage, startingAt offset: Int64) {
+        self.call = call
         announced = offset
     }
 
     func resume(at offset: Int64) { wanted.store(offset, ordering: .relaxed) }
+
+    func noteProgress() { call.noteProgress() }
 
     func next() async throws -> ByteBuffer? {
         let wanted = wanted.load(ordering: .relaxed)
@@ -70,6 +72,6 @@ private final class AnnouncedSource: ResumableSource {
             throw PeerError.unavailable(
                 reason: "bytes from \(announced) on came, those from \(wanted) on are wanted now")
         }
-        return try await source?.next()
+        return try await call.content?.source.next()
     }
 }

@@ -74,7 +74,10 @@ package final class HTTPPeerLink: PeerLink {
             case .from(let offset): size - offset
             }
         var message = PeerMessage(head: ApplyCall.push(push, to: region, part).encoded())
-        if length > 0, let body { message.content = (ExactSource(body, length: length), length) }
+        if length > 0, let body {
+            message.content = (ExactSource(body, length: length), length)
+            if let body = body as? any ResumableSource { message.noteProgress = { body.noteProgress() } }
+        }
         return try await answer(to: message)
     }
 

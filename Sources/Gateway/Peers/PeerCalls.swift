@@ -10,6 +10,9 @@ package struct PeerMessage: Sendable {
     package var head: [UInt8]
     /// Bytes behind the head, for example those of an object, and how many.
     package var content: (source: any ByteSource, length: Int64)?
+    /// Of a call: the called process is at work on it, though it takes no bytes of the content and has no answer yet. The
+    /// called process says it, the caller hears it.
+    package var noteProgress: @Sendable () -> Void = {}
 
     package init(head: [UInt8], content: (source: any ByteSource, length: Int64)? = nil) {
         self.head = head
@@ -61,7 +64,9 @@ package struct PeerResponder: ConsoleResponding {
             guard proof.covers(head) else { return Self.failure(400, "the head is not the one that was signed") }
             let length = (request.body.announcedLength ?? 0) - Int64(head.count)
             let content: (source: any ByteSource, length: Int64)? = length > 0 ? (body, length) : nil
-            return Self.response(try await service.answer(PeerMessage(head: head, content: content)))
+            var call = PeerMessage(head: head, content: content)
+            call.noteProgress = { request.body.sendProcessing() }
+            return Self.response(try await service.answer(call))
         } catch let error as S3Error {
             return Self.failure(409, error.description, code: error.code)
         } catch {

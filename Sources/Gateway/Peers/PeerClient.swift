@@ -1,3 +1,4 @@
+import Cluster
 package import Environment
 package import NIOCore
 import NIOHTTP1
@@ -31,15 +32,17 @@ package final class PeerClient: Sendable {
     private let key: EdgeKey
     private let time: any TimeSource
 
-    /// - Parameter patience: how long the other process may be silent.
+    /// - Parameter patience: how long the other process may give no sign that it is at work: take no byte, send none.
+    /// - Parameter lost: how long its machine may acknowledge nothing.
     package init(
         to address: ListenAddress, on eventLoops: any EventLoopGroup, key: EdgeKey, time: any TimeSource,
-        patience: TimeAmount = .seconds(30)
+        patience: TimeAmount = .milliseconds(PeerPatience.milliseconds), lost: TimeAmount = .seconds(3)
     ) {
         var limits = UpstreamLimits()
         limits.connect = .seconds(2)
         limits.stall = patience
-        limits.lost = .seconds(3)
+        limits.lost = lost
+        limits.sweep = min(.milliseconds(500), .nanoseconds(patience.nanoseconds / 2))
         self.address = address
         forwarder = Forwarder(to: address, group: eventLoops, limits: limits)
         self.eventLoops = eventLoops
@@ -68,7 +71,8 @@ package final class PeerClient: Sendable {
             connection: ConnectionInfo(remoteAddress: nil, isTLS: false, tunnelHost: nil, eventLoop: eventLoop))
         return try await withTaskExecutorPreference(executors[ObjectIdentifier(eventLoop)]) {
             do {
-                return try await Self.answer(try await self.forwarder.forward(request, claim: nil))
+                return try await Self.answer(
+                    try await self.forwarder.forward(request, claim: nil, onProcessing: message.noteProgress))
             } catch let fault as UpstreamFault {
                 throw PeerFault.unavailable(reason: fault.description)
             }

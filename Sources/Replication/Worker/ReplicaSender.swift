@@ -17,9 +17,6 @@ struct ReplicaSender: Sendable {
     let smallBytes: Int64
     let counters: ReplicationCounters
 
-    /// A peer that neither takes bytes nor answers for this long is taken to be down.
-    static let answerMilliseconds: Int64 = 30_000
-
     func send(_ entry: OutboxEntry) async -> LinkMachine.Outcome {
         let version: ObjectVersion
         let bucket: Bucket
@@ -76,11 +73,11 @@ struct ReplicaSender: Sendable {
             group.addTask {
                 var seen = body?.progress
                 while true {
-                    do { try await time.sleep(milliseconds: Self.answerMilliseconds) } catch { return nil }
+                    do { try await time.sleep(milliseconds: PeerPatience.milliseconds) } catch { return nil }
                     guard let progress = body?.progress, progress != seen else { break }
                     seen = progress
                 }
-                return .unavailable(reason: "no answer from \(link.region) within \(Self.answerMilliseconds) ms")
+                return .unavailable(reason: "no answer from \(link.region) within \(PeerPatience.milliseconds) ms")
             }
             let first = await group.next() ?? nil
             group.cancelAll()
@@ -167,7 +164,8 @@ final class ReplicaBody: ResumableSource {
     /// Bytes between two looks.
     private static let strideOfLooks: Int64 = 1 << 20
 
-    /// Differs from an earlier value when bytes have gone through, or were held back here, since.
+    /// Differs from an earlier value when since then bytes have gone through, or were held back here, or the peer was at
+    /// work on those that it has.
     var progress: UInt64 { steps.load(ordering: .relaxed) }
 
     /// Why the bytes could not be read, if they could not.
@@ -185,6 +183,8 @@ final class ReplicaBody: ResumableSource {
         position.withLock { $0 = (offset, offset) }
         steps.add(1, ordering: .relaxed)
     }
+
+    func noteProgress() { steps.add(1, ordering: .relaxed) }
 
     func next() async throws -> ByteBuffer? {
         do {

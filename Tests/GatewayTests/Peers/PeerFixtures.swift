@@ -30,9 +30,9 @@ struct PeerFixture {
         try #require(EdgeKey(bytes: Array(repeating: byte, count: EdgeKey.byteCount)))
     }
 
-    static func region(_ name: RegionName) async throws -> RegionStore {
+    static func region(_ name: RegionName, blobs: any BlobStore = InMemoryBlobStore()) async throws -> RegionStore {
         try await RegionStore.open(
-            region: name, metadata: InMemoryMetadataStore(), blobs: InMemoryBlobStore(), time: WallClock(),
+            region: name, metadata: InMemoryMetadataStore(), blobs: blobs, time: WallClock(),
             random: SystemRandomSource(), planner: RulePlanner(region: name))
     }
 
@@ -108,6 +108,8 @@ final class WatchedSource: ResumableSource {
     private let offset = Mutex(0)
     private let starts = Mutex<[Int64]>([])
     let pulls = Atomic<Int>(0)
+    /// How often the other end said that it is at work.
+    let noted = Atomic<Int>(0)
 
     init(
         _ bytes: ByteBuffer, pieceSize: Int = 256 * 1024,
@@ -125,6 +127,8 @@ final class WatchedSource: ResumableSource {
         offset.withLock { $0 = Int(start) }
         starts.withLock { $0.append(start) }
     }
+
+    func noteProgress() { noted.add(1, ordering: .relaxed) }
 
     func next() async throws -> ByteBuffer? {
         pulls.add(1, ordering: .relaxed)
