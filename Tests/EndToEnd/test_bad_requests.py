@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from journeys import refused
+from journeys import make_bucket, refused
 from wire import exchange, fetch, status_of
 
 
@@ -105,6 +105,11 @@ def test_an_unsigned_upload_is_refused_before_its_body(server):
     b"", b"<", b"<a></b>", b"<Delete>" * 2000, b"<Delete><Object></Object></Delete>",
     b'<!DOCTYPE a [<!ENTITY b "c">]><Delete>&b;</Delete>', b"\xff\xfe"])
 def test_broken_xml(server, bucket, body):
+    status, _, answer = send_xml(server, "POST", f"/{bucket}?delete", body)
+    assert status == 400 and b"<Code>" in answer
+
+
+def send_xml(server, method, target, body):
     from botocore.auth import S3SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
@@ -112,11 +117,33 @@ def test_broken_xml(server, bucket, body):
 
     env = server.environment()
     request = AWSRequest(
-        method="POST", url=f"{server.endpoint}/{bucket}?delete", data=body,
+        method=method, url=f"{server.endpoint}{target}", data=body,
         headers={"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()})
     S3SigV4Auth(Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]), "s3", "us-east-1").add_auth(request)
-    status, _, answer = fetch(request.url, "POST", body, dict(request.headers))
-    assert status == 400 and b"<Code>" in answer
+    return fetch(request.url, method, body, dict(request.headers))
+
+
+@pytest.mark.parametrize("namespace, piece, name", [
+    ("", "<Filter><ObjectSizeGreaterThan>1000000</ObjectSizeGreaterThan></Filter>", b"ObjectSizeGreaterThan"),
+    ("", "<Filter><tag><Key>k</Key><Value>v</Value></tag></Filter>", b"tag"),
+    ("", "<Filter>logs/</Filter>", b"logs/"), ("", "<Filter/><Until>2030</Until>", b"Until"),
+    ("http://s3.amazonaws.com/doc/2006-03-02/", "<Filter/>", b"ReplicationConfiguration")])
+def test_a_rule_is_never_wider_than_it_says(server, s3, versioned, unique, namespace, piece, name):
+    target = make_bucket(server, unique(), "eu-west-1")
+
+    def put(filter_, namespace):
+        return send_xml(server, "PUT", f"/{versioned}?replication", (
+            f'<ReplicationConfiguration xmlns="{namespace}"><Role>arn:aws:iam::123456789012:role/r</Role><Rule>'
+            f"<Status>Enabled</Status><Priority>1</Priority>{filter_}<DeleteMarkerReplication><Status>Disabled</Status>"
+            f"</DeleteMarkerReplication><Destination><Bucket>arn:aws:s3:::{target}</Bucket></Destination></Rule>"
+            f"</ReplicationConfiguration>").encode())
+
+    status, _, answer = put(piece, namespace)
+    assert status == 400 and b"<Code>MalformedXML</Code>" in answer, answer
+    assert b"'" + name + b"'" in answer.replace(b"&apos;", b"'"), answer
+    with refused("ReplicationConfigurationNotFoundError"):
+        s3.get_bucket_replication(Bucket=versioned)
+    assert put("<Filter/>", "http://s3.amazonaws.com/doc/2006-03-01/")[0] == 200
 
 
 @pytest.mark.parametrize("host", [b"what.ever", b"", b"a b", b"[::1", b"a:99999999", b"x" * 5000, b"\xc3\xbc"])

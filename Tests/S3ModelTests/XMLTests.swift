@@ -41,6 +41,10 @@ import Testing
         _ = try XMLReader.parse(nested(32))
         #expect(throws: S3Error.self) { try XMLReader.parse(nested(33)) }
         #expect(throws: S3Error.self) { try XMLReader.parse(nested(100_000)) }
+        let declared = (0..<33).map { "<a xmlns:n\($0)='u'>" }.joined() + String(repeating: "</a>", count: 33)
+        let limits = XMLReader.Limits(depth: 64)
+        #expect(throws: S3Error.self) { try XMLReader.parse(Array(declared.utf8), limits: limits) }
+        _ = try XMLReader.parse(Array(declared.replacing("n32", with: "n0").utf8), limits: limits)
         let wide = Array(("<a>" + String(repeating: "<b/>", count: 10) + "</a>").utf8)
         _ = try XMLReader.parse(wide, limits: .init(elements: 11))
         #expect(throws: S3Error.self) { try XMLReader.parse(wide, limits: .init(elements: 10)) }

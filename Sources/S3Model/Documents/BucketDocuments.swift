@@ -58,7 +58,9 @@ package struct CreateBucketConfiguration: Sendable, Hashable {
     /// An empty body is an empty configuration.
     package static func parse(_ body: some Collection<UInt8>) throws(S3Error) -> CreateBucketConfiguration {
         if body.isEmpty { return CreateBucketConfiguration() }
-        let root = try XMLReader.parse(body, root: "CreateBucketConfiguration")
+        let root = try XMLReader.parse(
+            body, root: "CreateBucketConfiguration",
+            shape: ["LocationConstraint": [:], "Location": .anything, "Bucket": .anything, "Tags": ["Tag": .tag]])
         if try root.child("Location") != nil {
             throw S3Error(.invalidRequest, "Directory buckets in zones are not supported; use LocationConstraint.")
         }
@@ -93,7 +95,8 @@ package struct VersioningConfiguration: Sendable, Hashable {
 
     /// Throws `IllegalVersioningConfigurationException` when neither `Enabled` nor `Suspended` is asked for.
     package static func parse(_ body: some Collection<UInt8>) throws(S3Error) -> VersioningConfiguration {
-        let root = try XMLReader.parse(body, root: "VersioningConfiguration")
+        let root = try XMLReader.parse(
+            body, root: "VersioningConfiguration", shape: ["Status": [:], "MfaDelete": [:]])
         if try root.trimmed("MfaDelete") == "Enabled" {
             throw S3Error(.notImplemented, "MFA delete is not implemented.")
         }

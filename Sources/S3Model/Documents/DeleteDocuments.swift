@@ -16,9 +16,14 @@ package struct Delete: Sendable, Hashable {
     /// Answer with the failures only.
     package var isQuiet: Bool
 
+    private static let shape: DocumentShape = [
+        "Quiet": [:],
+        "Object": ["Key": [:], "VersionId": [:], "ETag": [:], "LastModifiedTime": [:], "Size": [:]],
+    ]
+
     /// Throws `MalformedXML` unless there are 1 to 1,000 objects, each with a key.
     package static func parse(_ body: some Collection<UInt8>) throws(S3Error) -> Delete {
-        let root = try XMLReader.parse(body, root: "Delete")
+        let root = try XMLReader.parse(body, root: "Delete", shape: shape)
         let elements = root.all("Object")
         guard (1...maximumObjects).contains(elements.count) else {
             throw .malformed("'Delete' must have 1 to \(maximumObjects) objects, not \(elements.count).")

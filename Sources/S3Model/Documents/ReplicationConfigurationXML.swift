@@ -1,10 +1,29 @@
 extension ReplicationConfiguration {
     package static let maximumRules = 1000
 
+    private static let shape: DocumentShape = [
+        "Role": [:],
+        "Rule": [
+            "ID": [:], "Priority": [:], "Prefix": [:], "Status": [:],
+            "Filter": ["Prefix": [:], "Tag": .tag, "And": ["Prefix": [:], "Tag": .tag]],
+            "SourceSelectionCriteria": ["SseKmsEncryptedObjects": .status, "ReplicaModifications": .status],
+            "ExistingObjectReplication": .status,
+            "DeleteMarkerReplication": .status,
+            "Destination": [
+                "Bucket": [:], "Account": [:], "StorageClass": [:],
+                "AccessControlTranslation": ["Owner": [:]],
+                "EncryptionConfiguration": ["ReplicaKmsKeyID": [:]],
+                "ReplicationTime": ["Status": [:], "Time": ["Minutes": [:]]],
+                "Metrics": ["Status": [:], "EventThreshold": ["Minutes": [:]]],
+            ],
+        ],
+    ]
+
     /// The body of PutBucketReplication, with every rule of spec/mrap.md §15.3 that needs only the document. Versioning,
     /// the existence of buckets and their owners are for the caller to check.
     package static func parse(_ body: some Collection<UInt8>) throws(S3Error) -> ReplicationConfiguration {
-        let root = try XMLReader.parse(body, root: "ReplicationConfiguration")
+        let root = try XMLReader.parse(
+            body, root: "ReplicationConfiguration", shape: shape, namespace: XMLNamespace.s3)
         let role = try root.required("Role").trimmedText
         guard role.utf8.starts(with: "arn:".utf8), role.utf8.count <= 2048 else {
             throw S3Error(.invalidArgument, "Role must be the ARN of an IAM role, but it is '\(role.prefix(128))'.")

@@ -19,7 +19,7 @@ package struct Tagging: Sendable, Hashable {
     /// The body of Put…Tagging. Throws `MalformedXML`, `BadRequest` for too many tags, `InvalidTag` for one that breaks a
     /// rule or comes twice.
     package static func parse(_ body: some Collection<UInt8>, kind: Kind) throws(S3Error) -> Tagging {
-        let set = try XMLReader.parse(body, root: "Tagging").required("TagSet")
+        let set = try XMLReader.parse(body, root: "Tagging", shape: ["TagSet": ["Tag": .tag]]).required("TagSet")
         return try Tagging(tags: parse(set: set, kind: kind))
     }
 

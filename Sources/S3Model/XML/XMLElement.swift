@@ -2,6 +2,8 @@
 package struct XMLElement: Hashable, Sendable {
     /// Without its namespace prefix.
     package let name: String
+    /// The name of its namespace, `nil` for none. A prefix that nothing declares stands for itself.
+    package var namespace: String?
     /// All character data directly in the element, in order; white space between children included.
     package var text: String
     package var children: [XMLElement]

@@ -27,6 +27,8 @@ package struct XMLReader {
     private struct Frame {
         let qualifiedName: ArraySlice<UInt8>
         var element: XMLElement
+        /// The namespaces that hold inside, by their prefixes; the default one by the empty prefix.
+        let namespaces: [String: String]
         var text: [UInt8] = []
     }
 
@@ -107,16 +109,19 @@ package struct XMLReader {
         position += 1
         let qualifiedName = try readName()
         var element = XMLElement(name: localName(qualifiedName))
+        var namespaces = open.last?.namespaces ?? [:]
         while true {
             let hadSpace = skipSpace()
             guard position < input.count else { throw error("a tag is not closed") }
             if input[position] == UInt8(ascii: ">") {
                 position += 1
-                open.append(Frame(qualifiedName: qualifiedName, element: element))
+                element.namespace = Self.namespace(prefix(qualifiedName), in: namespaces)
+                open.append(Frame(qualifiedName: qualifiedName, element: element, namespaces: namespaces))
                 return
             }
             if starts("/>") {
                 position += 2
+                element.namespace = Self.namespace(prefix(qualifiedName), in: namespaces)
                 finish(element)
                 return
             }
@@ -124,9 +129,23 @@ package struct XMLReader {
             guard element.attributes.count < limits.attributesPerElement else {
                 throw error("an element has more than \(limits.attributesPerElement) attributes")
             }
-            let attribute = try readAttribute()
+            let (attributePrefix, attribute) = try readAttribute()
+            if attributePrefix == "xmlns" {
+                namespaces[attribute.name] = attribute.value
+            } else if attributePrefix.isEmpty, attribute.name == "xmlns" {
+                namespaces[""] = attribute.value
+            }
+            guard namespaces.count <= limits.attributesPerElement else {
+                throw error("more than \(limits.attributesPerElement) namespaces are declared")
+            }
             element.attributes.append(attribute)
         }
+    }
+
+    private static func namespace(_ prefix: String, in namespaces: [String: String]) -> String? {
+        guard let name = namespaces[prefix] else { return prefix.isEmpty ? nil : prefix }
+        // `xmlns=""` takes the default back.
+        return name.isEmpty ? nil : name
     }
 
     private mutating func readEndTag() throws(S3Error) {

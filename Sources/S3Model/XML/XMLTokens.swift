@@ -63,7 +63,13 @@ extension XMLReader {
         return name(qualified[(colon + 1)...])
     }
 
-    mutating func readAttribute() throws(S3Error) -> XMLElement.Attribute {
+    /// What stands before the colon; empty without one.
+    func prefix(_ qualified: ArraySlice<UInt8>) -> String {
+        guard let colon = qualified.lastIndex(of: UInt8(ascii: ":")) else { return "" }
+        return name(qualified[..<colon])
+    }
+
+    mutating func readAttribute() throws(S3Error) -> (prefix: String, attribute: XMLElement.Attribute) {
         let qualifiedName = try readName()
         _ = skipSpace()
         guard position < input.count, input[position] == UInt8(ascii: "=") else {
@@ -91,7 +97,8 @@ extension XMLReader {
         }
         guard position < input.count else { throw error("an attribute is not closed") }
         position += 1
-        return XMLElement.Attribute(name: localName(qualifiedName), value: String(decoding: value, as: UTF8.self))
+        let text = String(decoding: value, as: UTF8.self)
+        return (prefix(qualifiedName), XMLElement.Attribute(name: localName(qualifiedName), value: text))
     }
 
     /// One byte of character data; line ends become one line feed (XML 1.0 §2.11).

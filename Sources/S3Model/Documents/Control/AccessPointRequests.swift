@@ -28,10 +28,21 @@ package struct CreateMultiRegionAccessPointRequest: Sendable, Hashable {
         self.regions = regions
     }
 
+    private static let shape: DocumentShape = [
+        "ClientToken": [:],
+        "Details": [
+            "Name": [:],
+            "PublicAccessBlock": [
+                "BlockPublicAcls": [:], "IgnorePublicAcls": [:], "BlockPublicPolicy": [:], "RestrictPublicBuckets": [:],
+            ],
+            "Regions": ["Region": ["Bucket": [:], "BucketAccountId": [:]]],
+        ],
+    ]
+
     package static func parse(
         _ body: some Collection<UInt8>
     ) throws(S3Error) -> CreateMultiRegionAccessPointRequest {
-        let root = try XMLReader.parse(body, root: "CreateMultiRegionAccessPointRequest")
+        let root = try XMLReader.parse(body, root: "CreateMultiRegionAccessPointRequest", shape: shape)
         let details = try root.required("Details")
         var block = PublicAccessBlockConfiguration(all: true)
         if let element = try details.child("PublicAccessBlock") {

@@ -94,9 +94,36 @@ extension BucketName {
 // MARK: Reading
 
 extension CreateJobRequest {
+    private static let members: DocumentShape = ["member": [:]]
+
+    /// What is not implemented is known all the same, to be refused by name.
+    private static let shape: DocumentShape = [
+        "ConfirmationRequired": [:], "ClientRequestToken": [:], "Description": [:], "Priority": [:], "RoleArn": [:],
+        "Operation": .anything, "Manifest": .anything, "Tags": .anything,
+        "Report": [
+            "Bucket": [:], "ExpectedBucketOwner": [:], "Format": [:], "Enabled": [:], "Prefix": [:],
+            "ReportScope": [:],
+        ],
+        "ManifestGenerator": [
+            "S3JobManifestGenerator": [
+                "ExpectedBucketOwner": [:], "SourceBucket": [:], "EnableManifestOutput": [:],
+                "ManifestOutputLocation": .anything,
+                "Filter": [
+                    "EligibleForReplication": [:], "CreatedAfter": [:], "CreatedBefore": [:],
+                    "ObjectReplicationStatuses": members,
+                    "KeyNameConstraint": [
+                        "MatchAnyPrefix": members, "MatchAnySuffix": members, "MatchAnySubstring": members,
+                    ],
+                    "ObjectSizeGreaterThanBytes": [:], "ObjectSizeLessThanBytes": [:],
+                    "MatchAnyStorageClass": members, "MatchAnyObjectEncryption": .anything,
+                ],
+            ]
+        ],
+    ]
+
     /// Throws `MalformedXML` for a document that is not one, `InvalidRequest` for what it may not say.
     package static func parse(_ body: some Collection<UInt8>) throws(S3Error) -> CreateJobRequest {
-        let root = try XMLReader.parse(body, root: "CreateJobRequest")
+        let root = try XMLReader.parse(body, root: "CreateJobRequest", shape: shape)
         try checkOperation(try root.required("Operation"))
         guard try root.child("Manifest") == nil else {
             throw .job("A job with a manifest of its own is not implemented by Meridian; use ManifestGenerator.")

@@ -61,7 +61,9 @@ package struct SubmitMultiRegionAccessPointRoutesRequest: Sendable, Hashable {
     package static func parse(
         _ body: some Collection<UInt8>
     ) throws(S3Error) -> SubmitMultiRegionAccessPointRoutesRequest {
-        let root = try XMLReader.parse(body, root: "SubmitMultiRegionAccessPointRoutesRequest")
+        let root = try XMLReader.parse(
+            body, root: "SubmitMultiRegionAccessPointRoutesRequest",
+            shape: ["RouteUpdates": ["Route": ["Bucket": [:], "Region": [:], "TrafficDialPercentage": [:]]]])
         var routes: [Route] = []
         for element in try root.required("RouteUpdates").all("Route") {
             guard let dial = try element.integer("TrafficDialPercentage") else {
