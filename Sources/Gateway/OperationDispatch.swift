@@ -62,7 +62,7 @@ package struct OperationDispatch: Sendable {
         case .getObjectTagging: try await objects.getObjectTagging(target)
         case .putObjectTagging: try await objects.putObjectTagging(target)
         case .deleteObjectTagging: try await objects.deleteObjectTagging(target)
-        case .getObjectAcl: try objects.getObjectAcl(target)
+        case .getObjectAcl: try await objects.getObjectAcl(target)
         case .putObjectAcl: try await objects.putObjectAcl(target)
         case .createMultipartUpload: try await objects.createMultipartUpload(target)
         case .uploadPart: try await objects.uploadPart(target)

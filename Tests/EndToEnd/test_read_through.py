@@ -64,6 +64,30 @@ def test_what_is_on_its_way_is_read_where_it_is(slow):
     assert got["Body"].read() == body and header(got, "x-meridian-served-by") is None
 
 
+def test_all_reads_see_what_is_on_its_way_above_a_delete_marker(slow):
+    server, point = slow
+    s3 = server.overlay()
+    meridian(server, "replication", "limit", HOME, AWAY, "none")
+    put(server, "kept/k", size=1)
+    eventually(lambda: s3.head_object(Bucket="far", Key="kept/k"), "it arrives")
+    s3.delete_object(Bucket="far", Key="kept/k")
+    meridian(server, "replication", "limit", HOME, AWAY, "1024")
+    ask = {"Bucket": point.arn, "Key": "kept/k"}
+    with refused("MethodNotAllowed"):
+        s3.get_object_tagging(**ask)
+    for key in ("kept/k", "kept/new"):
+        ask["Key"] = key
+        _, version = put(server, key)
+        for answer in (
+                s3.head_object(**ask), s3.get_object_tagging(**ask), s3.get_object_acl(**ask),
+                s3.get_object_attributes(ObjectAttributes=["ETag"], **ask)):
+            assert header(answer, "x-amz-version-id") == version and header(answer, "x-meridian-served-by") == HOME
+        assert s3.get_object_tagging(**ask)["TagSet"] == [{"Key": "a", "Value": "b"}]
+        assert s3.get_object_acl(VersionId=version, **ask)["Grants"][0]["Permission"] == "FULL_CONTROL"
+    with refused("NoSuchKey"):
+        s3.get_object_acl(Bucket="far", Key="kept/new")
+
+
 def test_nothing_appears_that_no_rule_brings(slow):
     server, point = slow
     s3 = server.overlay()

@@ -4,11 +4,11 @@ import Storage
 /// ACLs are off, as in every new bucket of AWS (BucketOwnerEnforced): they can be read, and show the owner's full control;
 /// they can only be "changed" to what they are.
 extension ObjectOperations {
-    func getObjectAcl(_ target: BucketRequest) throws -> S3Response {
-        let (version, _) = try target.readableVersion()
+    func getObjectAcl(_ target: BucketRequest) async throws -> S3Response {
+        let source = try await router.metadataSource(target)
         let facts: [S3Response.Fact] =
-            target.bucket.versioning == .unversioned ? [] : [.versionID(version.versionID)]
-        return .document(AccessControlPolicy.xml(owner: target.bucket.owner), facts)
+            target.bucket.versioning == .unversioned ? [] : [.versionID(source.version.versionID)]
+        return .document(AccessControlPolicy.xml(owner: target.bucket.owner), facts + source.facts)
     }
 
     func putObjectAcl(_ target: BucketRequest) async throws -> S3Response {

@@ -3,16 +3,10 @@ import Storage
 
 extension ObjectOperations {
     func getObjectTagging(_ target: BucketRequest) async throws -> S3Response {
-        do {
-            let (version, content) = try target.taggedVersion()
-            return .document(Tagging(tags: content.tags).xml(), Self.versionFact(version, target))
-        } catch let missing as S3Error
-            where target.accessPoint != nil && (missing.code == .noSuchKey || missing.code == .noSuchVersion)
-        {
-            let source = try await router.readSource(target)
-            return .document(
-                Tagging(tags: source.content.tags).xml(), Self.versionFact(source.version, target) + source.facts)
-        }
+        let source: ReadSource
+        do { source = try await router.metadataSource(target) } catch { throw target.taggingError(error) }
+        return .document(
+            Tagging(tags: source.content.tags).xml(), Self.versionFact(source.version, target) + source.facts)
     }
 
     func putObjectTagging(_ target: BucketRequest) async throws -> S3Response {
@@ -40,12 +34,14 @@ extension ObjectOperations {
 extension BucketRequest {
     /// As ``readableVersion()``, except that a delete marker is `MethodNotAllowed` also when it is the current version.
     fileprivate func taggedVersion() throws -> (version: ObjectVersion, content: ObjectContent) {
-        do {
-            return try readableVersion()
-        } catch let error as S3Error
-            where error.code == .noSuchKey && error.headers.contains(where: { $0.name == "x-amz-delete-marker" })
-        {
-            throw isDeleteMarker
-        }
+        do { return try readableVersion() } catch { throw taggingError(error) }
+    }
+
+    /// What the error of a read is for an operation on tags.
+    fileprivate func taggingError(_ error: any Error) -> any Error {
+        guard let missing = error as? S3Error, missing.code == .noSuchKey,
+            missing.headers.contains(where: { $0.name == "x-amz-delete-marker" })
+        else { return error }
+        return isDeleteMarker
     }
 }
