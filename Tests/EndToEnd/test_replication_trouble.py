@@ -13,7 +13,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from journeys import make_bucket, refused
+from journeys import make_bucket, refused, replicate
 from meridian_server import eventually
 from replication_pair import AWAY, HOME, THIRD, Pair, pair_in
 from stepping_clock import SteppingClock
@@ -112,6 +112,27 @@ def test_rules_change_while_the_destination_is_away(apart, unique):
     pair.rules(("all", ""))
     pair.command("replication", "retry", pair.source)
     eventually(pair.is_equal, "everything is there")
+
+
+def test_a_destination_that_cannot_be_looked_at_is_refused(apart, unique):
+    one = apart()
+    pair = pair_in(one.server, unique)
+    bare = make_bucket(one.server, unique(), AWAY, versioned=False)
+    fresh = make_bucket(one.server, unique(), HOME)
+    with refused("InvalidRequest", 400):
+        replicate(one.server, fresh, [bare])
+    one.regions[AWAY].kill()
+    for destination in (bare, pair.target):
+        with refused("ServiceUnavailable", 503) as caught:
+            replicate(one.server, fresh, [destination])
+        assert AWAY in caught.value.response["Error"]["Message"]
+    replicate(one.server, pair.source, [pair.target], prefix="other/")  # A known one can be changed.
+    with refused("ServiceUnavailable", 503):
+        replicate(one.server, pair.source, [pair.target, bare])
+    one.regions[AWAY].start()
+    eventually(lambda: replicate(one.server, fresh, [pair.target]) or True, "the region is asked again")
+    with refused("InvalidRequest", 400):
+        replicate(one.server, fresh, [bare])
 
 
 def test_a_region_is_taken_out_and_put_back(apart, unique):

@@ -30,8 +30,24 @@ import Testing
 
     @Test func acceptsWhatCanWork() async {
         #expect(await code([Fixtures.rule("1", to: "dst-one"), Fixtures.rule("2", to: "dst-two")]) == nil)
-        // A region that cannot be asked now is no reason to refuse.
-        #expect(await code([Fixtures.rule("1", to: "dst-one")], destination: nil) == nil)
+    }
+
+    /// A destination that cannot be looked at is refused, unless the source has a rule for it already.
+    @Test func regionsThatCannotBeAsked() async throws {
+        let known = Fixtures.rule("old", to: "dst-one")
+        let source = Fixtures.bucket("source", rules: [known])
+        func validate(_ rules: [ReplicationRule], _ source: Bucket) async throws {
+            try await validator(destination: nil).validate(
+                ReplicationConfiguration(role: "", rules: rules), source: source)
+        }
+        try await validate([Fixtures.rule("new", to: "dst-one"), Fixtures.rule("2", to: "dst-one")], source)
+        for (rules, source) in [
+            ([known], Fixtures.bucket("source", rules: [])), ([known, Fixtures.rule("2", to: "dst-two")], source),
+        ] {
+            let error = await #expect(throws: S3Error.self) { try await validate(rules, source) }
+            #expect(error?.code == .serviceUnavailable)
+            #expect(error?.message.contains("us-east-1") == true)
+        }
     }
 
     @Test func bothSidesNeedVersioning() async {

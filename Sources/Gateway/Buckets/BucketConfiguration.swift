@@ -43,10 +43,13 @@ extension BucketOperations {
     private func versioning(of location: BucketLocation) async throws -> VersioningState? {
         if let store = router.regions[location.region] { return try store.bucket(location.name).versioning }
         do {
-            return try await peers.versioning(of: location.name, in: location.region)
+            if let state = try await peers.versioning(of: location.name, in: location.region) { return state }
         } catch is PeerFault {
             return nil
         }
+        throw S3Error(
+            .invalidRequest,
+            "Destination bucket must exist; the region \(location.region) has no '\(location.name)'.")
     }
 
     func deleteBucketReplication(_ target: BucketRequest) async throws -> S3Response {

@@ -9,8 +9,8 @@ package struct ReplicationValidator: Sendable {
 
     /// - Parameters:
     ///   - locate: where a bucket lives, `nil` when there is none of that name.
-    ///   - versioning: the versioning of a bucket in any region, `nil` when its region cannot be asked now; the
-    ///     configuration is then accepted, and the destination refuses replicas itself.
+    ///   - versioning: the versioning of a bucket in any region, `nil` when its region cannot be asked now. A destination
+    ///     is then accepted only when the source has a rule for it already, so that rules can be changed meanwhile.
     package init(
         locate: @escaping @Sendable (BucketName) -> BucketLocation?,
         versioning: @escaping @Sendable (BucketLocation) async throws -> VersioningState?
@@ -20,7 +20,8 @@ package struct ReplicationValidator: Sendable {
     }
 
     /// Throws `InvalidRequest` or `InvalidArgument` (400) for the first rule that cannot work, and `NotImplemented` by name
-    /// for one that we could only store and not act on.
+    /// for one that we could only store and not act on. Throws `ServiceUnavailable` (503) for a new destination whose
+    /// region cannot be asked.
     package func validate(_ configuration: ReplicationConfiguration, source: Bucket) async throws {
         guard source.versioning == .enabled else {
             throw S3Error(
@@ -45,12 +46,27 @@ package struct ReplicationValidator: Sendable {
                     "Replication into a bucket of another account is not implemented; '\(location.name)' of rule "
                         + "'\(rule.id)' belongs to another account than '\(source.name)'.")
             }
-            guard checked.insert(location.name).inserted, let state = try await versioning(location) else { continue }
-            guard state == .enabled else {
+            guard checked.insert(location.name).inserted else { continue }
+            try await checkVersioning(location, rule: rule, source: source)
+        }
+    }
+
+    private func checkVersioning(_ location: BucketLocation, rule: ReplicationRule, source: Bucket) async throws {
+        guard let state = try await versioning(location) else {
+            let known = source.replication?.rules.contains { $0.destination.bucket == location.name } ?? false
+            guard known else {
                 throw S3Error(
-                    .invalidRequest,
-                    "Destination bucket must have versioning enabled; '\(location.name)' of rule '\(rule.id)' has not.")
+                    .serviceUnavailable,
+                    "The region \(location.region) cannot be reached now, and whether the destination bucket "
+                        + "'\(location.name)' of rule '\(rule.id)' has versioning enabled is not known. Please try again.",
+                    headers: [.init("Retry-After", "1")])
             }
+            return
+        }
+        guard state == .enabled else {
+            throw S3Error(
+                .invalidRequest,
+                "Destination bucket must have versioning enabled; '\(location.name)' of rule '\(rule.id)' has not.")
         }
     }
 
