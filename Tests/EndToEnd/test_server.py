@@ -49,6 +49,15 @@ def test_the_console_answers_on_this_machine(server):
     assert json.loads(fetch(server.endpoint + "/-/status")[2])["version"] == 1
 
 
+@pytest.mark.parametrize("host, status", [
+    ("evil.example.com", 403), ("127.0.0.1.evil.example:9000", 403), ("localhost:1", 200), ("any.localhost", 200),
+    ("[::1]:9000", 200)])
+def test_the_console_answers_only_to_its_own_names(server, host, status):
+    for path in ("/-/", "/-/status", "/-/metrics", "/-/health"):
+        answer = fetch(server.endpoint + path, headers={"Host": host})
+        assert answer[0] == status and (status == 200 or b"Host" in answer[2])
+
+
 def test_a_stop_is_graceful_and_a_restart_keeps_everything(new_server):
     server = new_server()
     buckets = {region: make_bucket(server, f"keep-{region}", region) for region in REGIONS}

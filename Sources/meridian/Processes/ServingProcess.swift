@@ -51,7 +51,9 @@ struct ServingProcess: Sendable {
             stores: installation.stores, services: installation.replication, peers: peers,
             directory: installation.directory, table: installation.table, registry: installation.registry,
             limits: limits, jobs: installation.jobs, time: time)
-        var pages: any ConsoleResponding = ConsoleResponder(source: status, metrics: metrics)
+        var pages: any ConsoleResponding = OwnHostPages(
+            domains: configuration.domains, listen: configuration.listen,
+            pages: ConsoleResponder(source: status, metrics: metrics))
         if let feed { pages = RouteFeedResponder(feed: feed, key: settings.edgeKey, time: time, otherwise: pages) }
         let answers = Self.services(installation, admin, status).merging(services) { $1 }
         pages = PeerResponder(services: answers, key: settings.edgeKey, time: time, otherwise: pages)
