@@ -298,3 +298,11 @@ def test_resync_says_what_failed(server, s3, pair, command):
     replicate(server, source, [target])
     server.overlay(region="eu-west-1").delete_bucket(Bucket=target)
     assert "1 failed" in command("resync", source, expect=2)
+
+
+def test_ranges_that_nothing_can_be_in_are_refused(control, pair, server):
+    replicate(server, pair[0], [pair[1]])
+    for filter in ({"CreatedAfter": 1_700_000_001, "CreatedBefore": 1_700_000_000},
+                   {"ObjectSizeGreaterThanBytes": 5, "ObjectSizeLessThanBytes": 4}):
+        with refused("InvalidRequest", 400):
+            create(control, pair[0], filter=filter)

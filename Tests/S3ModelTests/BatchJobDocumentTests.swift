@@ -55,6 +55,16 @@ import Testing
         ("FailedTasksOnly", "Some", "ReportScope"),
         ("Report_CSV_20180820", "Report_CSV_2", "Format"),
         ("<Priority>10", "<Manifest/><Priority>10", "ManifestGenerator"),
+        (
+            "<CreatedAfter>2026-01-01T00:00:00Z</CreatedAfter>",
+            "<CreatedAfter>2026-01-02T00:00:00Z</CreatedAfter><CreatedBefore>2026-01-01T00:00:00Z</CreatedBefore>",
+            "CreatedAfter must not be later than CreatedBefore"
+        ),
+        (
+            "<ObjectSizeGreaterThanBytes>5</ObjectSizeGreaterThanBytes>",
+            "<ObjectSizeGreaterThanBytes>5</ObjectSizeGreaterThanBytes><ObjectSizeLessThanBytes>4</ObjectSizeLessThanBytes>",
+            "must not be greater than ObjectSizeLessThanBytes"
+        ),
         ("<MatchAnyStorageClass>", "<MatchAnyObjectEncryption/><MatchAnyStorageClass>", "MatchAnyObjectEncryption"),
     ])
     func refusals(part: String, instead: String, named: String) {

@@ -110,6 +110,14 @@ import Testing
         #expect(text.contains(elements), "\(text)")
     }
 
+    @Test func aRuleWithoutAnIDIsNamedByItsPlace() {
+        let second = rule(priority: "<Priority>2</Priority>", marker: "")
+        let error = #expect(throws: S3Error.self) { try parse(rule() + second) }
+        #expect(error?.message == "DeleteMarkerReplication must be specified in rule 2, which has no ID.")
+        let named = #expect(throws: S3Error.self) { try parse(rule(id: "<ID>x</ID>", marker: "")) }
+        #expect(named?.message.hasSuffix("in rule 'x'.") == true)
+    }
+
     @Test func refusedDocuments() {
         let twoKinds = "<Filter><Prefix/><Tag><Key>k</Key><Value>v</Value></Tag></Filter>"
         let oneOfAnd = "<Filter><And><Prefix>p</Prefix></And></Filter>"

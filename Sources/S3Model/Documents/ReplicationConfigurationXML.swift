@@ -36,7 +36,9 @@ extension ReplicationConfiguration {
         for element in elements where try element.child("Filter") != nil { filtered += 1 }
         let schema: ReplicationRule.Schema = filtered > 0 ? .v2 : .v1
         var rules: [ReplicationRule] = []
-        for element in elements { rules.append(try ReplicationRule.parse(element, schema: schema)) }
+        for (index, element) in elements.enumerated() {
+            rules.append(try ReplicationRule.parse(element, schema: schema, number: index + 1))
+        }
         try nameRules(&rules)
         try checkPriorities(rules)
         return ReplicationConfiguration(role: role, rules: rules)

@@ -1,8 +1,10 @@
 extension ReplicationRule {
     /// One `Rule` of a document of the given schema (spec/mrap.md §15.2, §15.3). The id is empty when there is none.
-    static func parse(_ element: XMLElement, schema: Schema) throws(S3Error) -> ReplicationRule {
+    ///
+    /// - Parameter number: its place in the document, from 1, which names a rule without an id in messages.
+    static func parse(_ element: XMLElement, schema: Schema, number: Int) throws(S3Error) -> ReplicationRule {
         let id = try parseID(element)
-        let label = id.isEmpty ? "a rule" : "rule '\(id)'"
+        let label = id.isEmpty ? "rule \(number), which has no ID" : "rule '\(id)'"
         guard let isEnabled = try element.enabled() else { throw .malformed("'Rule' must contain 'Status'.") }
         let destination = try Destination.parse(element.required("Destination"), rule: label)
         var rule = ReplicationRule(id: id, schema: schema, destination: destination)
@@ -51,7 +53,8 @@ extension ReplicationRule {
             (prefix, tags) = try Self.parse(filter: filter, label: label)
         } else if schema == .v2 {
             throw S3Error(
-                .invalidRequest, "Filter must be specified in every rule once one has it, but \(label) has none.")
+                .invalidRequest,
+                "Filter must be specified in every rule once one has it, but this is missing in \(label).")
         } else if let oldPrefix {
             prefix = oldPrefix.text
         } else {
@@ -100,7 +103,8 @@ extension ReplicationRule {
                     nil
                 }
             guard let found else { return }
-            throw S3Error(.invalidRequest, "\(found) needs rules with Filter; \(label) has the old form with Prefix.")
+            throw S3Error(
+                .invalidRequest, "\(found) needs rules with Filter, not the old form with Prefix; see \(label).")
         case .v2:
             guard let deleteMarkerReplication else {
                 throw S3Error(.invalidRequest, "DeleteMarkerReplication must be specified in \(label).")

@@ -251,7 +251,18 @@ extension BatchManifestFilter {
         guard try element.child("MatchAnyObjectEncryption") == nil else {
             throw .job("MatchAnyObjectEncryption is not implemented by Meridian.")
         }
+        try filter.checkRanges()
         return filter
+    }
+
+    /// Ranges that nothing can be in are mistakes.
+    private func checkRanges() throws(S3Error) {
+        if let createdAfter, let createdBefore, createdAfter > createdBefore {
+            throw .job("CreatedAfter must not be later than CreatedBefore.")
+        }
+        if let sizeGreaterThan, let sizeLessThan, sizeGreaterThan > sizeLessThan {
+            throw .job("ObjectSizeGreaterThanBytes must not be greater than ObjectSizeLessThanBytes.")
+        }
     }
 
     private static func list(_ name: String, _ element: XMLElement) throws(S3Error) -> [String] {
