@@ -68,6 +68,51 @@ import Testing
         #expect(MeshPlan(members: [member("one", rules: [full]), member("two")]).changes[0].configuration != nil)
     }
 
+    /// Each is beside the mesh's own rule, and `told` is what the plan says of it; `nil` for nothing.
+    @Test(
+        arguments: [
+            ("logs/", [], false, true, true, "what has the prefix 'logs/' to two, but without delete markers"),
+            ("logs/", [], true, false, true, "what has the prefix 'logs/' to two, but without changes of replicas"),
+            ("", ["a"], false, false, true, "what has the tags a=1 to two, but without changes of replicas"),
+            ("", ["a"], false, true, true, nil), ("logs/", [], true, true, true, nil),
+            ("logs/", [], false, false, false, nil),
+        ] as [(String, [String], Bool, Bool, Bool, String?)])
+    func rulesThatWinAndCarryLessAreNamed(
+        prefix: String, tags: [String], markers: Bool, changes: Bool, isEnabled: Bool, told: String?
+    ) throws {
+        var rule = Fixtures.rule(
+            "own", to: "two", priority: 9, prefix: prefix, tags: tags.map { Tag(key: $0, value: "1") })
+        rule.deleteMarkerReplication = markers
+        rule.replicaModifications = changes
+        rule.isEnabled = isEnabled
+        let members = [member("one", rules: [rule]), member("two")]
+        let plan = MeshPlan(members: members)
+        let after = MeshPlan(members: try applied(plan, to: members))
+        // Before and after, else the mesh would be taken for whole once it is written.
+        #expect(after.isEmpty)
+        for plan in [plan, after] {
+            #expect(plan.changes.map(\.carriesLess) == [told != nil, false])
+            let looks = plan.changes[0].lines.filter { $0.hasPrefix("!") }
+            #expect(looks == (told.map { ["! rule 'own' wins over 'mesh-two' for \($0)"] } ?? []))
+        }
+    }
+
+    @Test func rulesThatNeverWinAreNotNamed() {
+        var full = Fixtures.rule("full", to: "two", priority: 5)
+        full.deleteMarkerReplication = true
+        full.replicaModifications = true
+        let below = Fixtures.rule("below", to: "two", priority: 1, prefix: "logs/")
+        var plan = MeshPlan(members: [member("one", rules: [below, full]), member("two")])
+        #expect(plan.changes[0].lines == ["= rule 'full' leads to two"] && !plan.changes[0].carriesLess)
+        // Of two rules for all keys the one that wins is looked at.
+        let above = Fixtures.rule("above", to: "two", priority: 6)
+        plan = MeshPlan(members: [member("one", rules: [full, above]), member("two")])
+        #expect(
+            plan.changes[0].lines == ["= rule 'above' leads to two, but without delete markers and changes of replicas"]
+        )
+        #expect(plan.changes[0].carriesLess)
+    }
+
     @Test func oldRulesAreWrittenWithFiltersAndMeanTheSame() throws {
         let old = [
             Fixtures.rule("a", to: "two", schema: .v1, prefix: "a/"),

@@ -28,6 +28,8 @@ package struct MeshPlan: Sendable, Hashable {
         package var configuration: ReplicationConfiguration?
         /// One line each, beginning with `+` (added), `~` (rewritten, means the same), `=` (there already) or `!` (look).
         package var lines: [String]
+        /// A rule that was there carries less than a mesh's rule, for all keys or for some.
+        package var carriesLess = false
     }
 
     package var changes: [Change]
@@ -46,13 +48,22 @@ package struct MeshPlan: Sendable, Hashable {
         var rules = member.replication?.rules ?? []
         var missing: [BucketName] = []
         for other in others {
-            if let rule = rules.first(where: { $0.leadsEverything(to: other.bucket) }) {
+            if let rule = rules.widest(to: other.bucket) {
                 change.lines.append("= rule '\(rule.id)' leads to \(other.bucket)\(rule.shortcomings)")
             } else {
                 missing.append(other.bucket)
             }
         }
-        guard !missing.isEmpty else { return change }
+        if !missing.isEmpty {
+            addRules(to: missing, &rules, &change)
+            let role = member.replication?.role ?? "arn:aws:iam::\(member.account):role/meridian-replication"
+            change.configuration = ReplicationConfiguration(role: role, rules: rules)
+        }
+        for other in others { look(at: rules, to: other.bucket, &change) }
+        return change
+    }
+
+    private static func addRules(to missing: [BucketName], _ rules: inout [ReplicationRule], _ change: inout Change) {
         change.lines += rewrite(&rules, making: missing.count)
         for destination in missing {
             let rule = meshRule(to: destination, among: rules)
@@ -61,9 +72,24 @@ package struct MeshPlan: Sendable, Hashable {
                 "+ rule '\(rule.id)', priority \(rule.priority ?? 0): all keys, delete markers and changes of replicas to "
                     + "\(destination)")
         }
-        let role = member.replication?.role ?? "arn:aws:iam::\(member.account):role/meridian-replication"
-        change.configuration = ReplicationConfiguration(role: role, rules: rules)
-        return change
+    }
+
+    /// Tells of the rules that win over the one for all keys and carry less, so that nobody takes the mesh for whole.
+    private static func look(at rules: [ReplicationRule], to destination: BucketName, _ change: inout Change) {
+        guard let base = rules.widest(to: destination) else { return }
+        if !base.shortcomings.isEmpty { change.carriesLess = true }
+        let enabled = rules.filter { $0.isEnabled && $0.destination.bucket == destination }
+        for (place, rule) in enabled.enumerated() where rule.id != base.id && !rule.shortcomings.isEmpty {
+            let isBeaten = enabled.enumerated().contains { otherPlace, other in
+                otherPlace != place && other.coversAll(of: rule)
+                    && other.wins(over: rule, isEarlier: otherPlace < place)
+            }
+            guard !isBeaten else { continue }
+            change.carriesLess = true
+            change.lines.append(
+                "! rule '\(rule.id)' wins over '\(base.id)' for \(rule.selection) to \(destination)\(rule.shortcomings)"
+            )
+        }
     }
 
     /// Makes existing rules such that others can stand below them: in the form with filters, and with priorities that
@@ -104,7 +130,37 @@ package struct MeshPlan: Sendable, Hashable {
     }
 }
 
+extension [ReplicationRule] {
+    /// Of the enabled rules for all keys the one that counts.
+    fileprivate func widest(to bucket: BucketName) -> ReplicationRule? {
+        var found: ReplicationRule?
+        for rule in self where rule.leadsEverything(to: bucket) {
+            if let best = found, !rule.wins(over: best, isEarlier: false) { continue }
+            found = rule
+        }
+        return found
+    }
+}
+
 extension ReplicationRule {
+    /// As ``ReplicationConfiguration/rules(for:tags:)`` decides.
+    fileprivate func wins(over other: ReplicationRule, isEarlier: Bool) -> Bool {
+        (priority ?? 0, isEarlier ? 1 : 0) > (other.priority ?? 0, isEarlier ? 0 : 1)
+    }
+
+    /// Whether every object that `other` selects is selected by this rule too.
+    fileprivate func coversAll(of other: ReplicationRule) -> Bool {
+        other.prefix.utf8.starts(with: prefix.utf8) && tags.allSatisfy(other.tags.contains)
+    }
+
+    /// What it takes, in words.
+    fileprivate var selection: String {
+        var parts: [String] = []
+        if !prefix.isEmpty { parts.append("the prefix '\(prefix)'") }
+        if !tags.isEmpty { parts.append("the tags \(tags.map { "\($0.key)=\($0.value)" }.joined(separator: ", "))") }
+        return parts.isEmpty ? "all keys" : "what has " + parts.joined(separator: " and ")
+    }
+
     /// An enabled rule for all keys.
     fileprivate func leadsEverything(to bucket: BucketName) -> Bool {
         isEnabled && prefix.isEmpty && tags.isEmpty && destination.bucket == bucket
@@ -112,7 +168,8 @@ extension ReplicationRule {
 
     fileprivate var shortcomings: String {
         var missing: [String] = []
-        if !replicatesDeleteMarkers { missing.append("delete markers") }
+        // Delete markers have no tags: they go by other rules than those with a tag filter.
+        if !replicatesDeleteMarkers, tags.isEmpty { missing.append("delete markers") }
         if replicaModifications != true { missing.append("changes of replicas") }
         return missing.isEmpty ? "" : ", but without \(missing.joined(separator: " and "))"
     }
