@@ -20,7 +20,8 @@ enum ConsolePage {
         <body>
         <header>
         <h1>Meridian</h1>
-        <p id="state" class="\(report.isHealthy ? "good" : "bad")">\(report.isHealthy ? "Healthy" : "Needs attention")</p>
+        <p id="state" class="\(report.isHealthy && report.failedVersions == 0 ? "good" : "bad")">\
+        \(report.isHealthy ? "Healthy" : "Needs attention")\(report.failedText)</p>
         </header>
         <main id="content">
         \(attention(report))
@@ -56,9 +57,11 @@ enum ConsolePage {
                     ? "<span class=\"good\">answers</span>"
                     : "<span class=\"bad\">\(escape(region.detail ?? "does not answer"))</span>",
                 region.answers == false ? "?" : "\(region.buckets)",
+                region.failedVersions.map(failed) ?? "?",
             ]
         }
-        return section("Regions", table(["Region", "Store", "Buckets"], numbers: [2], rows, empty: "No region."))
+        return section(
+            "Regions", table(["Region", "Store", "Buckets", "Failed"], numbers: [2, 3], rows, empty: "No region."))
     }
 
     private static func accessPoints(_ report: StatusReport) -> String {
@@ -89,15 +92,21 @@ enum ConsolePage {
         let rows = report.replication.map { item in
             [
                 "\(escape(item.sourceBucket)) <small>\(escape(item.sourceRegion))</small>", escape(item.destination),
-                "\(item.pendingVersions)", bytes(item.pendingBytes), duration(item.oldestAgeMilliseconds),
-                item.retrying == 0 ? "0" : "<span class=\"bad\">\(item.retrying)</span>",
+                escape(item.ruleText), "\(item.pendingVersions)", bytes(item.pendingBytes),
+                duration(item.oldestAgeMilliseconds),
+                item.retrying == 0 ? "0" : "<span class=\"bad\">\(item.retrying)</span>", failed(item.failedVersions),
             ]
         }
         return section(
             "Replication",
             table(
-                ["From", "To", "Waiting", "Bytes", "Oldest", "Retrying"], numbers: [2, 3, 4, 5], rows,
-                empty: "Nothing waits: every version is where its rules want it."))
+                ["From", "To", "Rule", "Waiting", "Bytes", "Oldest", "Retrying", "Failed"],
+                numbers: [3, 4, 5, 6, 7], rows,
+                empty: report.quietText.prefix(1).uppercased() + report.quietText.dropFirst() + "."))
+    }
+
+    private static func failed(_ count: Int64) -> String {
+        count == 0 ? "0" : "<span class=\"bad\">\(count)</span>"
     }
 
     private static func operations(_ report: StatusReport) -> String {
@@ -165,6 +174,11 @@ package enum Quantity {
             unit += 1
         }
         return "\((value * 10).rounded(.down) / 10) \(units[unit])"
+    }
+
+    /// `1 version`, `2 versions`.
+    package static func count(_ number: Int64, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
     }
 
     /// `340 ms`, `3.1 s`, `4 min 5 s`, `2 h 3 min`, `5 d 2 h`.

@@ -18,6 +18,8 @@ package struct StatusReport: Sendable, Codable, Hashable {
         package var address: String?
         /// Whether that process answers; `nil` for a region of the process that was asked.
         package var answers: Bool?
+        /// Versions of its buckets that were given up and are FAILED until they are retried; `nil` when it cannot be read.
+        package var failedVersions: Int64?
 
         package init(
             name: String, isHome: Bool, isHealthy: Bool, buckets: Int, detail: String? = nil, latitude: Double? = nil,
@@ -63,30 +65,42 @@ package struct StatusReport: Sendable, Codable, Hashable {
         }
     }
 
-    /// What waits from one bucket to another.
+    /// What waits, or was given up, for one rule of a bucket.
     package struct Replication: Sendable, Codable, Hashable {
         package var sourceRegion: String
         package var sourceBucket: String
         package var destination: String
+        package var rule: String
+        /// Work of a disabled rule waits until the rule is enabled. `nil` for a rule that is gone.
+        package var isEnabled: Bool?
         package var pendingVersions: Int64
         package var pendingBytes: Int64
         /// Age of the oldest waiting version; what would be lost if the source were lost now.
         package var oldestAgeMilliseconds: Int64
         /// Waiting versions that have failed at least once.
         package var retrying: Int64
+        /// Versions given up: FAILED until they are retried.
+        package var failedVersions: Int64
 
         package init(
-            sourceRegion: String, sourceBucket: String, destination: String, pendingVersions: Int64,
-            pendingBytes: Int64, oldestAgeMilliseconds: Int64, retrying: Int64
+            sourceRegion: String, sourceBucket: String, destination: String, rule: String, isEnabled: Bool?,
+            pendingVersions: Int64, pendingBytes: Int64, oldestAgeMilliseconds: Int64, retrying: Int64,
+            failedVersions: Int64 = 0
         ) {
             self.sourceRegion = sourceRegion
             self.sourceBucket = sourceBucket
             self.destination = destination
+            self.rule = rule
+            self.isEnabled = isEnabled
             self.pendingVersions = pendingVersions
             self.pendingBytes = pendingBytes
             self.oldestAgeMilliseconds = oldestAgeMilliseconds
             self.retrying = retrying
+            self.failedVersions = failedVersions
         }
+
+        /// With what has to be known about a rule that is not at work.
+        package var ruleText: String { RuleBacklog.text(rule, isEnabled: isEnabled) }
     }
 
     /// Since the process started.
@@ -119,8 +133,10 @@ package struct StatusReport: Sendable, Codable, Hashable {
     package var listeners: [String]
     package var regions: [Region]
     package var accessPoints: [AccessPoint]
-    /// Only pairs for which something waits.
+    /// Only rules for which something waits or has failed.
     package var replication: [Replication]
+    /// Of all regions that can be read.
+    package var failedVersions: Int64
     package var operations: [Operation]
     /// Regions that have data in the server's folder but are not configured, so that their buckets are not served; left out
     /// when there are none.
@@ -137,11 +153,12 @@ package struct StatusReport: Sendable, Codable, Hashable {
         self.regions = regions
         self.accessPoints = accessPoints
         self.replication = replication
+        failedVersions = replication.reduce(0) { $0 + $1.failedVersions }
         self.operations = operations
     }
 
-    /// Every region's store answers and can take writes, those of other processes too. Replication that is behind is work,
-    /// not illness.
+    /// Every region's store answers and can take writes, those of other processes too. Replication that is behind or has
+    /// failed is work, not illness.
     package var isHealthy: Bool { !regions.isEmpty && regions.allSatisfy(\.isHealthy) }
 
     /// What a person should look at, in plain sentences.
@@ -160,7 +177,28 @@ package struct StatusReport: Sendable, Codable, Hashable {
                 "Replication from \(item.sourceBucket) to \(item.destination) is being retried for \(item.retrying) "
                     + (item.retrying == 1 ? "version." : "versions."))
         }
-        return out
+        return out + failedSentences
+    }
+
+    /// One for each bucket, in order of names.
+    private var failedSentences: [String] {
+        let failed = replication.filter { $0.failedVersions > 0 }
+        return Dictionary(grouping: failed, by: \.sourceBucket).sorted { $0.key < $1.key }.map { bucket, items in
+            let count = items.reduce(0) { $0 + $1.failedVersions }
+            return Quantity.count(count, "version") + " of \(bucket) FAILED to replicate: see `meridian replication "
+                + "failures \(bucket)`."
+        }
+    }
+
+    /// What the heading says beside the health: empty when nothing has failed.
+    package var failedText: String {
+        failedVersions == 0 ? "" : ", \(Quantity.count(failedVersions, "version")) FAILED to replicate"
+    }
+
+    /// What is said when nothing waits and nothing has failed, as far as that is known.
+    package var quietText: String {
+        regions.contains { $0.failedVersions == nil }
+            ? "nothing waits in the regions that can be read" : "nothing waits"
     }
 }
 

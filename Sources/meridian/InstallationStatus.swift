@@ -99,8 +99,9 @@ final class InstallationStatus: StatusSource, RegionStatusSource {
         } catch {
             report.detail = "\(error)"
         }
-        let now = Timestamp(milliseconds: installation.time.wallMilliseconds())
-        return RegionStatusReport(region: report, replication: replication(from: region.name, at: now))
+        let backlog = backlog(of: store)
+        report.failedVersions = backlog?.reduce(0) { $0 + $1.failedVersions }
+        return RegionStatusReport(region: report, replication: backlog ?? [])
     }
 
     private func accessPoints() -> [StatusReport.AccessPoint] {
@@ -114,16 +115,17 @@ final class InstallationStatus: StatusSource, RegionStatusSource {
         }
     }
 
-    /// Only rules for which something waits. A store that cannot be read is already said to be unhealthy.
-    private func replication(from region: RegionName, at now: Timestamp) -> [StatusReport.Replication] {
-        guard let store = installation.stores[region],
-            let report = try? ReplicationStatusReport(region: store, at: now)
-        else { return [] }
-        return report.rows.filter { $0.pendingVersions > 0 }.map {
+    /// Only rules for which something waits or has failed. `nil` for a store that cannot be read, which is already said to
+    /// be unhealthy.
+    private func backlog(of store: RegionStore) -> [StatusReport.Replication]? {
+        let now = Timestamp(milliseconds: installation.time.wallMilliseconds())
+        return try? RuleBacklog.read(store, at: now).filter { $0.waiting.pendingVersions + $0.failedVersions > 0 }.map {
             StatusReport.Replication(
-                sourceRegion: region.rawValue, sourceBucket: $0.source.rawValue, destination: $0.destination.rawValue,
-                pendingVersions: $0.pendingVersions, pendingBytes: $0.pendingBytes,
-                oldestAgeMilliseconds: $0.oldestAgeMilliseconds, retrying: $0.retrying)
+                sourceRegion: store.region.rawValue, sourceBucket: $0.waiting.source.rawValue,
+                destination: $0.waiting.destination.rawValue, rule: $0.waiting.ruleID, isEnabled: $0.isEnabled,
+                pendingVersions: $0.waiting.pendingVersions, pendingBytes: $0.waiting.pendingBytes,
+                oldestAgeMilliseconds: $0.waiting.oldestAgeMilliseconds, retrying: $0.waiting.retrying,
+                failedVersions: $0.failedVersions)
         }
     }
 

@@ -29,8 +29,8 @@ private final class NoBody: RequestBody {
         ],
         replication: [
             StatusReport.Replication(
-                sourceRegion: "us-east-1", sourceBucket: "here", destination: "there", pendingVersions: 42,
-                pendingBytes: 1536, oldestAgeMilliseconds: 3100, retrying: 1)
+                sourceRegion: "us-east-1", sourceBucket: "here", destination: "there", rule: "<r>", isEnabled: false,
+                pendingVersions: 42, pendingBytes: 1536, oldestAgeMilliseconds: 3100, retrying: 1, failedVersions: 5)
         ], operations: [])
 
     private func ask(
@@ -88,7 +88,11 @@ private final class NoBody: RequestBody {
 
     @Test func thePageSaysItWithoutScriptAndEscapes() async throws {
         let page = text(try await ask("/-/"))
-        for part in ["us-east-1", "mabc.mrap", "70 %", "&lt;b&gt;", "1.5 KiB", "3.1 s", "42", "being retried"] {
+        for part in [
+            "us-east-1", "mabc.mrap", "70 %", "&lt;b&gt;", "1.5 KiB", "3.1 s", "42", "being retried",
+            "&lt;r&gt; (disabled)", "Healthy, 5 versions FAILED to replicate", "5 versions of here FAILED",
+            "<span class=\"bad\">5</span>",
+        ] {
             #expect(page.contains(part), "\(part) is missing")
         }
         #expect(!page.contains("<b>b"))

@@ -82,9 +82,10 @@ import Testing
             server: "meridian 0.1.0", uptimeMilliseconds: 1500, listeners: ["127.0.0.1:9000"],
             regions: [StatusReport.Region(name: "us-east-1", isHome: true, isHealthy: true, buckets: 2)],
             accessPoints: [], replication: [], operations: [])
+        report.regions[0].failedVersions = 0
         let well = StatusScreen.text(report)
         #expect(well.hasPrefix("meridian 0.1.0   healthy   up 1.5 s\nlistening on 127.0.0.1:9000\n"))
-        #expect(well.contains("us-east-1 (home)  answers  2"))
+        #expect(well.contains("us-east-1 (home)  answers  2        0"))
         #expect(well.hasSuffix("Replication: nothing waits."))
         report.regions[0].isHealthy = false
         report.regions[0].detail = "disk full"
@@ -101,6 +102,36 @@ import Testing
         let fewer = StatusScreen.text(report)
         #expect(fewer.contains("   healthy") && fewer.contains("berlin            NOT SERVED: not configured"))
         #expect(fewer.hasSuffix("! Region berlin has data here but is not configured: its buckets are not served."))
+    }
+
+    @Test func whatHasFailedOrIsHeldIsNamed() {
+        func row(_ rule: String, isEnabled: Bool?, waiting: Int64, failed: Int64) -> StatusReport.Replication {
+            StatusReport.Replication(
+                sourceRegion: "us-east-1", sourceBucket: "b", destination: "c", rule: rule, isEnabled: isEnabled,
+                pendingVersions: waiting, pendingBytes: 0, oldestAgeMilliseconds: 0, retrying: 0,
+                failedVersions: failed)
+        }
+        var region = StatusReport.Region(name: "us-east-1", isHome: true, isHealthy: true, buckets: 2)
+        region.failedVersions = 3
+        let report = StatusReport(
+            server: "m", uptimeMilliseconds: 1, listeners: [], regions: [region], accessPoints: [],
+            replication: [
+                row("held", isEnabled: false, waiting: 7, failed: 0),
+                row("gone", isEnabled: nil, waiting: 0, failed: 1),
+                row("on", isEnabled: true, waiting: 0, failed: 2),
+            ], operations: [])
+        #expect(report.failedVersions == 3 && report.isHealthy)
+        let text = StatusScreen.text(report)
+        #expect(text.hasPrefix("m   healthy, 3 versions FAILED to replicate   up"))
+        #expect(text.contains("answers  2        3") && !text.contains("nothing waits"))
+        #expect(text.contains("held (disabled)  7") && text.contains("gone (removed)   0"))
+        #expect(text.hasSuffix("! 3 versions of b FAILED to replicate: see `meridian replication failures b`."))
+        #expect(StatusReport.decode(report.encoded()) == report)
+        region.failedVersions = nil
+        let unread = StatusReport(
+            server: "m", uptimeMilliseconds: 1, listeners: [], regions: [region], accessPoints: [], replication: [],
+            operations: [])
+        #expect(StatusScreen.text(unread).contains("nothing waits in the regions that can be read."))
     }
 
     @Test func answersAreTakenApart() throws {

@@ -21,26 +21,20 @@ extension RegionAdmin {
 
     private func rules(_ service: ReplicationService) throws -> [ReplicationReport.Rule] {
         let now = Timestamp(milliseconds: time.wallMilliseconds())
-        let buckets = store.listBuckets()
-        let rows = try ReplicationStatusReport(region: store, at: now).rows
-        let failures = try store.failureSummaries()
         let readings = service.counters.ruleSnapshot()
         let monotonic = monotonic
-        return rows.map { row in
-            let bucket = buckets.first { $0.name == row.source }
-            let failed = failures.first {
-                $0.bucket == bucket?.id && $0.destination == row.destination && $0.ruleID == row.ruleID
-            }
+        return try RuleBacklog.read(store, at: now).map { backlog in
+            let row = backlog.waiting
             let reading = readings[.init(source: row.source, destination: row.destination, id: row.ruleID)]
             let rate = (reading?.meter ?? RateMeter()).rate(at: monotonic)
             return ReplicationReport.Rule(
                 sourceRegion: store.region.rawValue, sourceBucket: row.source.rawValue,
                 destinationRegion: locate(row.destination)?.region.rawValue,
                 destination: row.destination.rawValue, rule: row.ruleID,
-                isEnabled: bucket?.replication?.rule(id: row.ruleID)?.isEnabled,
+                isEnabled: backlog.isEnabled,
                 pendingVersions: row.pendingVersions, pendingBytes: row.pendingBytes,
                 oldestAgeMilliseconds: row.oldestAgeMilliseconds, retrying: row.retrying,
-                failedVersions: failed?.versions ?? 0, failedBytes: failed?.bytes ?? 0,
+                failedVersions: backlog.failedVersions, failedBytes: backlog.failedBytes,
                 versionsPerSecond: rate.versionsPerSecond, bytesPerSecond: rate.bytesPerSecond,
                 etaSeconds: row.pendingVersions == 0 ? 0 : nil,
                 missedThreshold: reading?.missedThreshold ?? 0,
@@ -48,11 +42,20 @@ extension RegionAdmin {
         }
     }
 
-    /// The time that the bytes need, or without bytes the versions; `nil` when nothing moves, 0 when nothing waits.
-    static func eta(_ versions: Int64, _ bytes: Int64, _ rate: RateMeter.Rate) -> Double? {
-        if versions == 0 { return 0 }
-        if bytes > 0, rate.bytesPerSecond > 0 { return Double(bytes) / rate.bytesPerSecond }
-        return rate.versionsPerSecond > 0 ? Double(versions) / rate.versionsPerSecond : nil
+    /// The time that the bytes of a link need, or without bytes the versions; `nil` when nothing moves, 0 when nothing waits.
+    static func eta(_ link: ReplicationReport.Link) -> Double? {
+        if link.pendingVersions == 0 { return 0 }
+        if link.pendingBytes > 0, let pace = pace(link) { return Double(link.pendingBytes) / pace }
+        return link.versionsPerSecond > 0 ? Double(link.pendingVersions) / link.versionsPerSecond : nil
+    }
+
+    /// Bytes per second that the link will go on with; `nil` when nothing moves. A limit bounds it, and says it while the
+    /// work is younger than what the rate is measured over: until then idle time is in that.
+    private static func pace(_ link: ReplicationReport.Link) -> Double? {
+        guard link.bytesPerSecond > 0 else { return nil }
+        guard let limit = link.limitBytesPerSecond, limit > 0 else { return link.bytesPerSecond }
+        let isYoung = link.oldestAgeMilliseconds < 30_000
+        return isYoung && !link.isPaused ? Double(limit) : min(link.bytesPerSecond, Double(limit))
     }
 
     private func links(of service: ReplicationService, _ rules: [ReplicationReport.Rule]) -> [ReplicationReport.Link] {
@@ -71,16 +74,18 @@ extension RegionAdmin {
             if let peer { rate.bytesPerSecond = service.flow(to: peer) }
             let versions = own.reduce(0) { $0 + $1.pendingVersions }
             let bytes = own.reduce(0) { $0 + $1.pendingBytes }
-            return ReplicationReport.Link(
+            var link = ReplicationReport.Link(
                 from: service.region.rawValue, to: peer?.rawValue, isPaused: condition.isPaused,
                 inFlight: condition.inFlight, lastFailure: condition.lastFailure,
                 limitBytesPerSecond: peer.flatMap { limits[$0] }, pendingVersions: versions, pendingBytes: bytes,
                 oldestAgeMilliseconds: own.map(\.oldestAgeMilliseconds).max() ?? 0,
                 failedVersions: own.reduce(0) { $0 + $1.failedVersions }, versionsPerSecond: rate.versionsPerSecond,
-                bytesPerSecond: rate.bytesPerSecond, etaSeconds: Self.eta(versions, bytes, rate),
+                bytesPerSecond: rate.bytesPerSecond,
                 replicated: reading.replicated, retries: reading.retries,
                 lagP50Milliseconds: reading.lagMilliseconds(quantile: 0.5),
                 lagP99Milliseconds: reading.lagMilliseconds(quantile: 0.99))
+            link.etaSeconds = Self.eta(link)
+            return link
         }
     }
 }

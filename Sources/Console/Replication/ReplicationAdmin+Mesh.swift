@@ -33,7 +33,7 @@ extension ReplicationAdmin {
                 MeshReport.Member(
                     bucket: change.bucket.rawValue, region: member.region.rawValue, lines: change.lines)
             },
-            isComplete: plan.isEmpty,
+            isComplete: plan.isEmpty, carriesLess: plan.changes.contains(where: \.carriesLess),
             token: members.map { "\($0.bucket.id).\($0.bucket.revision)" }.joined(separator: "-"), isDone: false)
         return PlannedMesh(plan: plan, members: members, report: report)
     }
@@ -65,7 +65,8 @@ extension ReplicationAdmin {
                 BucketsReport.self, region, "POST", "bucket/replication", ["bucket": bucket.name.rawValue],
                 body: Data(VerificationAnswer.encode(bucket)))
         }
-        planned.report.isDone = true
+        planned.report.isDone = !planned.plan.isEmpty
+        planned.report.isComplete = true
         return planned.report
     }
 

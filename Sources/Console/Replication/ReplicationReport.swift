@@ -174,10 +174,13 @@ package struct MeshReport: Sendable, Codable, Hashable {
     package var version = 1
     package var accessPoint: String
     package var members: [Member]
-    /// There is nothing to do.
+    /// Nothing is left to do.
     package var isComplete: Bool
+    /// Rules that stay carry less than those of a mesh, for some keys at least; the lines say which.
+    package var carriesLess: Bool
     /// Stands for exactly this plan: to be given back when it is to be done.
     package var token: String
+    /// What the lines say was done with this answer; else they only say what would be.
     package var isDone: Bool
 }
 

@@ -2,10 +2,14 @@ import ArgumentParser
 import Console
 import Gateway
 
-/// `meridian status`: one screen of health. Exit code 0 when every region is healthy, else 1.
+/// `meridian status`: one screen of health. Exit code 0 when every region answers and can be written, else 1.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show whether the server is well: regions, access points, replication. Exit code 0 or 1.")
+        abstract: "Show whether the server is well: regions, access points, replication.",
+        discussion: """
+            Exit code 0: every region answers and can be written, whatever waits or has failed to replicate. 1: one does \
+            not, or no server runs.
+            """)
 
     @Option(help: "The server's data folder.")
     var data = DataFolder.defaultPath
@@ -44,12 +48,12 @@ struct Status: ParsableCommand {
 enum StatusScreen {
     static func text(_ report: StatusReport) -> String {
         var lines = [
-            "\(report.server)   \(report.isHealthy ? "healthy" : "NOT HEALTHY")   up "
+            "\(report.server)   \(report.isHealthy ? "healthy" : "NOT HEALTHY")\(report.failedText)   up "
                 + Quantity.duration(milliseconds: report.uptimeMilliseconds),
             "listening on \(report.listeners.joined(separator: ", "))", "",
         ]
         lines += table(
-            ["REGION", "STORE", "BUCKETS"],
+            ["REGION", "STORE", "BUCKETS", "FAILED"],
             report.regions.map {
                 [
                     $0.name + ($0.isHome ? " (home)" : "") + ($0.address.map { " at \($0)" } ?? ""),
@@ -57,9 +61,9 @@ enum StatusScreen {
                         ? "answers"
                         : $0.answers == false
                             ? "DOES NOT ANSWER" : "NOT HEALTHY: \($0.detail ?? "does not answer")",
-                    $0.answers == false ? "?" : "\($0.buckets)",
+                    $0.answers == false ? "?" : "\($0.buckets)", $0.failedVersions.map { "\($0)" } ?? "?",
                 ]
-            } + (report.unservedRegions ?? []).map { [$0, "NOT SERVED: not configured", "?"] })
+            } + (report.unservedRegions ?? []).map { [$0, "NOT SERVED: not configured", "?", "?"] })
         lines.append("")
         if report.accessPoints.isEmpty {
             lines.append("No Multi-Region Access Point yet.")
@@ -75,24 +79,25 @@ enum StatusScreen {
         }
         lines.append("")
         if report.replication.isEmpty {
-            lines.append("Replication: nothing waits.")
+            lines.append("Replication: \(report.quietText).")
         } else {
             lines += table(
-                ["REPLICATION FROM", "TO", "WAITING", "BYTES", "OLDEST", "RETRYING"],
+                ["REPLICATION FROM", "TO", "RULE", "WAITING", "BYTES", "OLDEST", "RETRYING", "FAILED"],
                 report.replication.map {
                     [
-                        $0.sourceBucket, $0.destination, "\($0.pendingVersions)", Quantity.bytes($0.pendingBytes),
-                        Quantity.duration(milliseconds: $0.oldestAgeMilliseconds), "\($0.retrying)",
+                        $0.sourceBucket, $0.destination, $0.ruleText, "\($0.pendingVersions)",
+                        Quantity.bytes($0.pendingBytes), Quantity.duration(milliseconds: $0.oldestAgeMilliseconds),
+                        "\($0.retrying)", "\($0.failedVersions)",
                     ]
                 })
         }
-        for sentence in report.attention { lines += ["", "! " + sentence] }
+        for sentence in report.attention { lines += ["", "! " + TerminalText.plain(sentence)] }
         return lines.joined(separator: "\n")
     }
 
-    /// Columns as wide as their widest cell, two spaces apart.
+    /// Columns as wide as their widest cell, two spaces apart. No cell can steer the terminal.
     static func table(_ heads: [String], _ rows: [[String]]) -> [String] {
-        let all = [heads] + rows
+        let all = [heads] + rows.map { $0.map(TerminalText.plain) }
         let widths = heads.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { row in
             let cells = row.enumerated().map { column, cell in

@@ -128,13 +128,13 @@ enum VerifyScreen {
     static let shown = 100
 
     static func line(_ finding: VerifyReport.Finding) -> String {
-        var text = "\(finding.verdict)  \(finding.bucket)  \(finding.key.debugDescription)  \(finding.versionID)"
+        var text = "\(finding.verdict)  \(finding.bucket)  \(TerminalText.quoted(finding.key))  \(finding.versionID)"
         if finding.isDeleteMarker { text += "  delete marker" }
         if let source = finding.source { text += "  as in \(source)" }
-        if let rule = finding.rule { text += ", rule '\(rule)'" }
+        if let rule = finding.rule { text += ", rule '\(TerminalText.plain(rule))'" }
         // The reason says more of what was erased or is damaged.
         if !finding.isPromised, !["erased", "damaged"].contains(finding.verdict) { text += ", promised by no rule" }
-        if let reason = finding.reason { text += ": \(reason)" }
+        if let reason = finding.reason { text += ": \(TerminalText.plain(reason))" }
         if finding.isRepaired { text += "  [sent again]" }
         return text
     }
