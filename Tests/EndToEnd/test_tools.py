@@ -1,12 +1,14 @@
 """Other people's programs, unmodified."""
 
 import filecmp
+import json
 import os
 import shutil
 
 import pytest
 
-from meridian_server import ACCOUNT
+from journeys import AccessPoint, make_bucket
+from meridian_server import ACCOUNT, ROOT
 
 
 def need(program: str) -> str:
@@ -100,3 +102,16 @@ def test_the_users_own_program(server, access_point, tmp_path, algorithm):
     for route in [(), ("--proxy",)]:
         for address in [access_point.arn, access_point.arn_by_name]:
             server.run(sys.executable, str(program), address, route=route)
+
+
+def test_the_replication_script_of_the_first_steps(new_server):
+    """docs/start.md: its buckets, then its script; what `mesh` would write, so that nothing is left for that to do."""
+    need("aws")
+    server = new_server()
+    buckets = {region: make_bucket(server, f"photos-{region}", region) for region in ("us-east-1", "eu-west-1")}
+    AccessPoint.create(server, "photos", buckets)
+    page = (ROOT / "docs/start.md").read_text()
+    script = page[page.index("# Replication from each bucket"):]
+    server.run("bash", "-eu", "-c", script[:script.index("```")])
+    plan = json.loads(server.command("replication", "mesh", "photos", "--json").stdout)
+    assert plan["isComplete"] and not plan["carriesLess"], plan

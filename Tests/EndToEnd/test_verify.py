@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -137,3 +138,33 @@ def test_a_region_that_is_away_is_named(apart, unique):
         if len(buckets) == 1:
             assert "Verify again when it answers, or name the buckets to compare" in done.stderr, done.stderr
     assert pair.command("verify", pair.source, alone)["isWithoutRules"], "regions that answer are compared"
+
+
+def test_what_an_older_backup_of_a_region_lacks_is_brought_back(apart, unique):
+    one = apart()
+    pair = pair_in(one.server, unique)
+    away = one.regions[AWAY]
+    replicate(one.server, pair.target, [pair.source], region=AWAY)
+    pair.put("before")
+    eventually(pair.is_equal, "both have the first version")
+    assert away.stop() == 0
+    backup = away.data.with_name("backup")
+    shutil.copytree(away.data, backup)
+    away.start()
+
+    pair.put("made-here")
+    made = away.s3().put_object(Bucket=pair.target, Key="made-there", Body=b"x" * 100_000)["VersionId"]
+    settled = lambda: pair.command("verify", pair.source, pair.target, "--strict")
+    eventually(settled, "both have what was made since")
+    assert away.stop() == 0
+    shutil.rmtree(away.data)
+    shutil.copytree(backup, away.data)
+    away.start()
+
+    counts = lambda: pair.command("verify", pair.source, pair.target, expect=2)["verdicts"]
+    eventually(lambda: counts() == {"missing": 1, "only-there": 1}, "what was lost is shown")
+    report = pair.command("resync", pair.source, "--to", pair.target)
+    assert (report["succeeded"], report["failed"]) == (3, 0)
+    eventually(settled, "both have the same again")
+    again = away.s3().get_object(Bucket=pair.target, Key="made-there")
+    assert again["VersionId"] == made and again["Body"].read() == b"x" * 100_000

@@ -28,7 +28,11 @@ struct AdminClient {
     func ask<Report: Decodable>(
         _ type: Report.Type, _ method: String = "GET", _ path: String, _ query: [(name: String, value: String)] = []
     ) throws -> Report {
-        let body = try answer(method, path, query)
+        try decode(type, try answer(method, path, query))
+    }
+
+    /// Throws ``OperatorError`` for an answer that this program does not know.
+    func decode<Report: Decodable>(_ type: Report.Type, _ body: [UInt8]) throws -> Report {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch {

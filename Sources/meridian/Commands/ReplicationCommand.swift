@@ -110,7 +110,7 @@ struct ReplicationLimit: ParsableCommand {
     @Argument(help: "The region that receives.")
     var to: String
 
-    @Argument(help: "Bytes per second, for example 500K, 20M or 1G (powers of 1024), or none.")
+    @Argument(help: "Bytes per second, for example 500K, 1.5M or 1G (powers of 1024), or none.")
     var rate: String
 
     @OptionGroup var server: ServerOptions
@@ -127,14 +127,18 @@ struct ReplicationLimit: ParsableCommand {
     /// `nil` for none. Throws ``OperatorError``.
     static func parse(_ text: String) throws -> Int64? {
         if text == "none" { return nil }
-        let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
-        let unit = text.last.flatMap { units[Character($0.uppercased())] }
-        let digits = unit == nil ? Substring(text) : text.dropLast()
-        let product = Int64(digits).map { $0.multipliedReportingOverflow(by: unit ?? 1) }
-        guard let product, !product.overflow, product.partialValue > 0 else {
-            throw OperatorError("The rate is a number of bytes per second, with K, M or G if you like, or 'none'.")
+        let units: [String: Double] = ["": 1, "K": 0x1p10, "M": 0x1p20, "G": 0x1p30, "T": 0x1p40]
+        let number = text.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+        var unit = text.dropFirst(number.count).uppercased()
+        // KB and MB are left out: some mean powers of 1000 by them.
+        if unit.hasSuffix("IB"), unit.utf8.count == 3 { unit.removeLast(2) }
+        guard let digits = Double(number), let factor = units[unit], digits * factor >= 1, digits * factor <= 0x1p60
+        else {
+            throw OperatorError(
+                "'\(TerminalText.plain(String(text.prefix(40))))' is no rate: give bytes per second, such as 500000, or with K, "
+                    + "M, G or T for powers of 1024, such as 500K, 1.5M or 20M; or 'none'.")
         }
-        return product.partialValue
+        return Int64(digits * factor)
     }
 }
 
@@ -144,7 +148,8 @@ struct ReplicationMesh: ParsableCommand {
         abstract: "Write the rules that let every member of an access point replicate to every other.",
         discussion: """
             Shows first what would change. Existing rules stay as they are and go on winning for what they cover. With \
-            --yes it is done without a question.
+            --yes it is done without a question. With --json the plan is printed, or with --yes too what was done: \
+            isDone says which, and isComplete that nothing is left to do.
             """)
 
     @Argument(help: "The access point's name or alias.")
@@ -158,11 +163,14 @@ struct ReplicationMesh: ParsableCommand {
     func run() throws {
         try OperatorError.reporting {
             let client = try AdminClient(data: server.data)
-            let plan = try client.ask(MeshReport.self, "GET", "replication/mesh", [("name", name)])
+            let answer = try client.answer("GET", "replication/mesh", [("name", name)])
+            let plan = try client.decode(MeshReport.self, answer)
             if !server.json { Terminal.out(ReplicationScreen.text(plan)) }
-            guard !plan.isComplete else { return }
-            guard yes || confirmed() else {
-                Terminal.note("Nothing was changed. Give --yes to do it.")
+            let isWanted = !plan.isComplete && (yes || confirmed())
+            guard isWanted else {
+                // One document in any case: what would be done, or what was.
+                if server.json { Terminal.out(String(decoding: answer, as: UTF8.self)) }
+                if !plan.isComplete { Terminal.note("Nothing was changed. Give --yes to do it.") }
                 return
             }
             try server.show(

@@ -14,7 +14,7 @@ enum ReplicationScreen {
             report.rules.map { rule in
                 [
                     rule.sourceBucket, rule.destination,
-                    rule.rule + (rule.isEnabled == false ? " (disabled)" : rule.isEnabled == nil ? " (removed)" : ""),
+                    RuleBacklog.text(rule.rule, isEnabled: rule.isEnabled),
                     "\(rule.pendingVersions)", Quantity.bytes(rule.pendingBytes),
                     Quantity.duration(milliseconds: rule.oldestAgeMilliseconds),
                     rate(rule.versionsPerSecond, rule.bytesPerSecond), eta(rule.etaSeconds), "\(rule.retrying)",
@@ -39,7 +39,7 @@ enum ReplicationScreen {
             })
         for link in report.links {
             guard let reason = link.lastFailure else { continue }
-            lines += ["", "! \(link.from) -> \(link.to ?? "nowhere"): \(reason)"]
+            lines += ["", "! \(link.from) -> \(link.to ?? "nowhere"): \(TerminalText.plain(reason))"]
         }
         let failed = report.rules.reduce(0) { $0 + $1.failedVersions }
         if failed > 0 {
@@ -55,7 +55,7 @@ enum ReplicationScreen {
     /// What every report that is not whole ends with.
     private static func unreachable(_ regions: [UnreachableRegion]?) -> [String] {
         (regions ?? []).flatMap { region in
-            ["", "! Region \(region.region) is missing here, it does not answer: \(region.reason)"]
+            ["", "! Region \(region.region) is missing here, it does not answer: \(TerminalText.plain(region.reason))"]
         }
     }
 
@@ -64,7 +64,7 @@ enum ReplicationScreen {
     }
 
     private static func rate(_ versions: Double, _ bytes: Double) -> String {
-        versions <= 0 ? "-" : "\((versions * 10).rounded() / 10)/s, \(Quantity.bytes(Int64(bytes)))/s"
+        versions <= 0 && bytes < 1 ? "-" : "\((versions * 10).rounded() / 10)/s, \(Quantity.bytes(Int64(bytes)))/s"
     }
 
     private static func eta(_ seconds: Double?) -> String {
@@ -74,9 +74,13 @@ enum ReplicationScreen {
     }
 
     static func text(_ report: ObjectReport) -> String {
-        var lines = ["\(report.key): \(report.isSame ? "the same in all regions" : "NOT the same in all regions yet")"]
+        let isOnTheWay = report.regions.contains { $0.versions.contains { $0.work.contains { !$0.isFailed } } }
+        let different = "NOT the same in all regions" + (isOnTheWay ? " yet" : "")
+        var lines = ["\(TerminalText.quoted(report.key)): \(report.isSame ? "the same in all regions" : different)"]
         for region in report.regions {
-            lines += ["", "\(region.region)  \(region.bucket)" + (region.trouble.map { "  \($0)" } ?? "")]
+            lines += [
+                "", "\(region.region)  \(region.bucket)" + (region.trouble.map { "  \(TerminalText.plain($0))" } ?? ""),
+            ]
             if region.versions.isEmpty, region.trouble == nil { lines.append("  nothing") }
             let rows = region.versions.map { version in
                 [
@@ -94,8 +98,8 @@ enum ReplicationScreen {
                 for work in version.work {
                     let state = work.isFailed ? "failed" : work.attempts > 0 ? "retrying" : "waiting"
                     lines.append(
-                        "    \(version.versionID) to \(work.destination) (rule \(work.rule)): \(state)"
-                            + (work.reason.map { ", \($0)" } ?? ""))
+                        "    \(version.versionID) to \(work.destination) (rule \(TerminalText.plain(work.rule))): \(state)"
+                            + (work.reason.map { ", \(TerminalText.plain($0))" } ?? ""))
                 }
             }
         }
@@ -119,7 +123,7 @@ enum ReplicationScreen {
             ["NUMBER", "KEY", "VERSION", "TO", "RULE", "SINCE", "REASON"],
             report.failures.map {
                 [
-                    "\($0.id)", $0.key, $0.versionID, $0.destination, $0.rule,
+                    "\($0.id)", TerminalText.quoted($0.key), $0.versionID, $0.destination, $0.rule,
                     Timestamp(milliseconds: $0.failed).httpDate, $0.reason,
                 ]
             }
@@ -135,9 +139,17 @@ enum ReplicationScreen {
         var lines: [String] = []
         for member in report.members {
             lines.append("\(member.bucket) (\(member.region))")
-            lines += member.lines.map { "  " + $0 }
+            lines += member.lines.map { "  " + TerminalText.plain($0) }
         }
-        if report.isComplete { lines += ["", "Every member of \(report.accessPoint) replicates to every other."] }
+        if report.isComplete {
+            lines += [
+                "",
+                report.carriesLess
+                    ? "Rules lead from every member of \(report.accessPoint) to every other. Not all of them carry everything: "
+                        + "see above."
+                    : "Every member of \(report.accessPoint) replicates to every other.",
+            ]
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -149,7 +161,8 @@ enum ReplicationScreen {
             ["BUCKET", "KEY", "AHEAD", "BEHIND", "FOUND"],
             report.conflicts.map {
                 [
-                    $0.bucket, $0.key, "\($0.winner) (\($0.region))", "\($0.loser) (\($0.loserRegion ?? "elsewhere"))",
+                    $0.bucket, TerminalText.quoted($0.key), "\($0.winner) (\($0.region))",
+                    "\($0.loser) (\($0.loserRegion ?? "elsewhere"))",
                     Timestamp(milliseconds: $0.found).httpDate,
                 ]
             })

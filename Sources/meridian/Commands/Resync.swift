@@ -41,7 +41,7 @@ struct Resync: AsyncParsableCommand {
         let job = [(name: "bucket", value: bucket), (name: "job", value: started.job)]
         let counted = try await watch(client, job) { $0.status == "Suspended" || $0.isFinal }
         guard counted.status == "Suspended" else { return try end(client, job, counted) }
-        note("\(counted.versions ?? 0) versions, \(Quantity.bytes(counted.bytes)).")
+        note("\(Quantity.count(counted.versions ?? 0, "version")), \(Quantity.bytes(counted.bytes)).")
         if dryRun {
             _ = try client.ask(ResyncReport.self, "POST", "resync/cancel", job)
             if server.json { Terminal.out(try answer(client, job)) }
@@ -92,7 +92,8 @@ struct Resync: AsyncParsableCommand {
 
     static func line(_ report: ResyncReport) -> String {
         let failed = report.failed > 0 ? ", \(report.failed) failed" : ""
-        return "\(report.succeeded) of \(report.versions ?? 0) versions are there "
+        return "\(report.succeeded) of \(Quantity.count(report.versions ?? 0, "version")) "
+            + (report.versions == 1 ? "is there " : "are there ")
             + "(\(Quantity.bytes(report.succeededBytes)) of \(Quantity.bytes(report.bytes)))\(failed)."
     }
 }
