@@ -136,4 +136,6 @@ def test_keys_cannot_steer_the_terminal(server, unique, command):
     shown = r'"a\tb\u{9B}2J\nc"'
     eventually(lambda: shown in command("replication", "failures", pair.source), "the failure is listed", seconds=60)
     of_key = command("replication", "status", f"{pair.source}/{key}")
+    listed = command("replication", "failures", pair.source, "--json")
+    assert "\u009b" not in listed and [f["key"] for f in json.loads(listed)["failures"]] == [key]
     assert of_key.startswith(shown + ": NOT the same in all regions\n"), of_key

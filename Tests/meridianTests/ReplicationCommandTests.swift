@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Console
@@ -56,6 +57,17 @@ import Testing
         #expect(ReplicationScreen.text(failures).contains(#"\u{7F}\"\\""#))
         #expect(ReplicationScreen.text(object).hasPrefix("\"a"))
         #expect(TerminalText.quoted("é 1/2.txt") == "\"é 1/2.txt\"")
+    }
+
+    @Test func jsonSaysTheSameWithoutWhatIsUnseen() throws {
+        let key = "a\u{9B}2J\u{202E}\u{E0041}\u{7F}\n\u{1B}é"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .prettyPrinted
+        let text = String(decoding: try encoder.encode(["key": key]), as: UTF8.self)
+        let safe = TerminalText.json(text)
+        #expect(safe.contains(#"a\u009b2J\u202e\udb40\udc41\u007f\n"#) && safe.contains("é"))
+        #expect(try JSONDecoder().decode([String: String].self, from: Data(safe.utf8)) == ["key": key])
+        #expect(TerminalText.json("{\n}") == "{\n}")
     }
 
     @Test func yetIsSaidOnlyWhereSomethingWaits() {

@@ -81,6 +81,6 @@ struct AdminClient {
         guard let error = try? XMLReader.parse(body, root: "Error"), let text = try? error.child("Message")?.text else {
             return nil
         }
-        return text
+        return TerminalText.plain(text)
     }
 }

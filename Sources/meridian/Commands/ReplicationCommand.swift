@@ -28,7 +28,7 @@ struct ServerOptions: ParsableArguments {
         try OperatorError.reporting {
             let client = try AdminClient(data: data)
             if json {
-                Terminal.out(String(decoding: try client.answer(method, path, query), as: UTF8.self))
+                Terminal.out(TerminalText.json(String(decoding: try client.answer(method, path, query), as: UTF8.self)))
             } else {
                 Terminal.out(text(try client.ask(type, method, path, query)))
             }
@@ -169,7 +169,7 @@ struct ReplicationMesh: ParsableCommand {
             let isWanted = !plan.isComplete && (yes || confirmed())
             guard isWanted else {
                 // One document in any case: what would be done, or what was.
-                if server.json { Terminal.out(String(decoding: answer, as: UTF8.self)) }
+                if server.json { Terminal.out(TerminalText.json(String(decoding: answer, as: UTF8.self))) }
                 if !plan.isComplete { Terminal.note("Nothing was changed. Give --yes to do it.") }
                 return
             }

@@ -18,6 +18,23 @@ enum TerminalText {
         return out
     }
 
+    /// JSON that says the same: what is unseen stands in its strings only, where it can be written as numbers.
+    static func json(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { isUnseen($0) && $0 != "\n" }) else { return text }
+        var out = ""
+        for scalar in text.unicodeScalars {
+            guard isUnseen(scalar), scalar != "\n" else {
+                out.unicodeScalars.append(scalar)
+                continue
+            }
+            for unit in String(scalar).utf16 {
+                let digits = String(unit, radix: 16)
+                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return out
+    }
+
     private static func append(_ scalar: Unicode.Scalar, to out: inout String) {
         switch scalar {
         case "\n": out += "\\n"

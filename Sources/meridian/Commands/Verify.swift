@@ -77,7 +77,7 @@ struct Verify: ParsableCommand {
     private static func printLine(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        Terminal.out(String(decoding: try encoder.encode(value), as: UTF8.self))
+        Terminal.out(TerminalText.json(String(decoding: try encoder.encode(value), as: UTF8.self)))
     }
 }
 
