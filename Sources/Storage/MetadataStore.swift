@@ -68,23 +68,28 @@ package protocol MetadataReader {
     /// Parts with a number above `after`, in order.
     func parts(upload id: String, after: Int, limit: Int) throws -> [UploadedPart]
 
-    /// Entries for one destination with an id above `after`, in id order, due at `time`.
-    func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry]
-    /// The same without entries that are damaged, due or not.
+    /// Entries for one destination with an id above `after`, in id order, due or not.
+    func outbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry]
+    /// The same without entries that are damaged.
     func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry]
-    /// The earliest `notBefore` of the entries for one destination, `nil` when it has none.
-    func nextOutboxTime(destination: BucketName) throws -> Timestamp?
     /// Destinations that have entries.
     func outboxDestinations() throws -> [BucketName]
+    /// The rules of a bucket that have entries, each with its destination. Costs the same however many entries there are.
+    func outboxRules(bucket: Int64) throws -> [OutboxRule]
     func outboxSummaries() throws -> [OutboxSummary]
     func isInOutbox(_ id: Int64) throws -> Bool
     /// How many entries of any destination this version still has.
     func outboxCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int
 
-    /// Up to `limit` pieces of work on one key that are waiting or have failed (then with the id 0), in no
-    /// particular order.
-    func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry]
-    /// Entries of one rule, oldest first.
+    /// The work on one version that is waiting or has failed (then with the id 0), in no particular order. Passes over
+    /// work that is damaged.
+    func replicationWork(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> [OutboxEntry]
+    /// Visits the versions of a key that wait for one destination or have failed there, newest first, each with the rule
+    /// of that work, until the visitor returns `false`. Changes of attributes do not count and cost nothing, nor does work
+    /// for other destinations. A version whose work waits and has failed comes twice. Passes over work that is damaged.
+    func scanPromises(
+        bucket: Int64, key: ObjectKey, destination: BucketName, _ visit: (VersionStamp, String) throws -> Bool) throws
+    /// Entries of one rule, oldest first. Passes over entries that are damaged.
     func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry]
 
     /// Failures of a bucket with an id above `after`, in id order.
@@ -119,7 +124,7 @@ package protocol MetadataTransaction: MetadataReader {
     /// Stores a new bucket and returns it with its id.
     func insert(bucket: Bucket) throws -> Bucket
     func update(bucket: Bucket) throws
-    /// Removes an empty bucket with the erasures and arrivals in it.
+    /// Removes an empty bucket with all that is left about it: erasures, arrivals, conflicts, failures and work.
     func delete(bucket: Int64) throws
 
     /// Stores a version (replacing one with the same key and stamp, whose record may be damaged), keeps the index of
@@ -167,7 +172,7 @@ package protocol MetadataTransaction: MetadataReader {
 extension MetadataReader {
     /// In memory nothing is damaged.
     package func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
-        try outbox(destination: destination, after: after, dueAt: Timestamp(milliseconds: Int64.max), limit: limit)
+        try outbox(destination: destination, after: after, limit: limit)
     }
 
     package func storedVersion(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> StoredVersion? {

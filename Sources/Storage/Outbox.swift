@@ -132,9 +132,27 @@ package struct OutboxAgeQuery: Sendable, Hashable {
     }
 }
 
+/// A rule of a bucket and where it leads, as the outbox knows them.
+package struct OutboxRule: Sendable, Hashable {
+    package var id: String
+    package var destination: BucketName
+
+    package init(id: String, destination: BucketName) {
+        self.id = id
+        self.destination = destination
+    }
+
+    /// Ids are compared by bytes.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.destination == right.destination && left.id.utf8.elementsEqual(right.id.utf8)
+    }
+}
+
 /// Decides, inside the transaction that stores a version, where the version has to go. Implemented by Replication
 /// (rules), injected by the composition; pure.
 package protocol OutboxPlanner: Sendable {
-    /// One entry per destination whose rules match `version`; empty when none does. Never called for replicas.
+    /// One entry per destination whose rules match `version`; empty when none does.
     func plan(_ version: ObjectVersion, kind: OutboxEntry.Kind, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry]
+    /// The same for a version that a job sends (``OutboxEntry/isForJob``), which may be a replica.
+    func planForJob(_ version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry]
 }

@@ -111,12 +111,8 @@ extension RegionStore {
     private func work(
         on reference: VersionReference, bucket: Int64, _ reader: any MetadataReader
     ) throws -> [OutboxEntry] {
-        try reader.replicationWork(bucket: bucket, key: reference.key, limit: Self.workSearched)
-            .filter { $0.stamp == reference.stamp }
+        try reader.replicationWork(bucket: bucket, key: reference.key, stamp: reference.stamp)
     }
-
-    /// More work than this on one key is looked at only in part.
-    private static let workSearched = 10_000
 }
 
 extension ObjectVersion {

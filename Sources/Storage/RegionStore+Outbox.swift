@@ -7,8 +7,7 @@ extension RegionStore {
     /// entry that waits, because later entries of its key must wait behind it.
     package func outbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
         try metadata.read {
-            try $0.outbox(
-                destination: destination, after: after, dueAt: Timestamp(milliseconds: Int64.max), limit: limit)
+            try $0.outbox(destination: destination, after: after, limit: limit)
         }
     }
 
@@ -16,11 +15,6 @@ extension RegionStore {
     /// the others. Its version is found missing by a comparison of the buckets, and can be sent again from there.
     package func undamagedOutbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
         try metadata.read { try $0.undamagedOutbox(destination: destination, after: after, limit: limit) }
-    }
-
-    /// When the next entry for a destination is due, which may be in the past; `nil` when it has none.
-    package func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
-        try metadata.read { try $0.nextOutboxTime(destination: destination) }
     }
 
     package func outboxDestinations() throws -> [BucketName] { try metadata.read { try $0.outboxDestinations() } }
@@ -84,7 +78,7 @@ extension RegionStore {
     }
 
     /// A version is FAILED exactly while it has failures; that spares asking for them at every completion.
-    private func settle(
+    func settle(
         _ entry: OutboxEntry, as outcome: ReplicationStatus, _ transaction: any MetadataTransaction
     ) throws {
         try transaction.delete(outbox: entry.id)
@@ -130,61 +124,6 @@ extension RegionStore {
         updated.replication = status
         try transaction.update(version: updated, bucket: bucket)
     }
-
-    /// Gives the rows of rules that the bucket's configuration no longer has to the rule that serves their destination
-    /// now, and fails those that no rule wants any more; in bounded transactions.
-    func dropOutbox(of bucket: Bucket) async throws {
-        let kept = Set((bucket.replication?.rules ?? []).map { RuleTarget(rule: $0.id, bucket: $0.destination.bucket) })
-        var isMoved = false
-        for destination in try outboxDestinations() {
-            var after: Int64 = 0
-            while true {
-                let position = after
-                let page = try metadata.read {
-                    try $0.undamagedOutbox(destination: destination, after: position, limit: 500)
-                }
-                guard let last = page.last else { break }
-                let dropped = page.filter {
-                    $0.bucket == bucket.id && !kept.contains(RuleTarget(rule: $0.ruleID, bucket: $0.destination))
-                }
-                if !dropped.isEmpty {
-                    isMoved = true
-                    try await metadata.write { transaction in
-                        for entry in dropped { try self.replan(entry, transaction) }
-                    }
-                }
-                after = last.id
-            }
-        }
-        if isMoved { outboxSignal.notify() }
-    }
-
-    private func replan(_ entry: OutboxEntry, _ transaction: any MetadataTransaction) throws {
-        if let planned = try plannedNow(entry, transaction) {
-            try transaction.delete(outbox: entry.id)
-            try transaction.insert(outbox: planned)
-        } else {
-            var failed = entry
-            failed.lastError = Self.missingRule
-            try settle(failed, as: .failed, transaction)
-        }
-    }
-
-    /// The same work under the rules as they are now; `nil` when none of them brings this version to this destination, or
-    /// the version is gone.
-    private func plannedNow(_ entry: OutboxEntry, _ transaction: any MetadataTransaction) throws -> OutboxEntry? {
-        guard let name = bucket(id: entry.bucket)?.name, let bucket = try transaction.bucket(named: name),
-            let version = try transaction.version(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
-        else { return nil }
-        let planned = planner.plan(version, kind: entry.kind, in: bucket, at: entry.enqueued)
-        var found = planned.first { $0.destination == entry.destination }
-        found?.isForJob = entry.isForJob || entry.lastError == Self.erasedThere
-        return found
-    }
-
-    /// Why a job's work fails where the version was removed for good (spec/mrap.md §15.13).
-    package static let erasedThere = "DstObjectHardDeleted"
-    static let missingRule = "SrcBucketReplicationConfigMissing"
 }
 
 // MARK: What has failed
@@ -229,19 +168,26 @@ extension RegionStore {
     private func retry(
         _ failure: ReplicationFailure, counting sum: inout RetryOutcome, _ transaction: any MetadataTransaction
     ) throws {
+        let entry = failure.entry
+        // Since the page was read, another retry may have taken it, or its version may have been removed.
+        let work = try transaction.replicationWork(bucket: entry.bucket, key: entry.key, stamp: entry.stamp)
+        guard work.contains(where: { $0.id == 0 && $0.destination == entry.destination }) else { return }
+        guard try transaction.storedVersion(bucket: entry.bucket, key: entry.key, stamp: entry.stamp) != nil else {
+            return try transaction.deleteFailure(of: entry)
+        }
         let planned: OutboxEntry?
         do {
-            planned = try plannedNow(failure.entry, transaction)
+            planned = try plannedNow(entry, transaction)
         } catch StorageError.corrupt {
             sum.damaged += 1
             return
         }
         if let planned {
-            try requeue(failure.entry, as: planned, transaction)
+            try requeue(entry, as: planned, transaction)
             sum.retried += 1
         } else {
             sum.withoutRule += 1
-            guard failure.entry.lastError != Self.missingRule else { return }
+            guard entry.lastError != Self.missingRule else { return }
             var still = failure
             still.entry.lastError = Self.missingRule
             try transaction.insert(failure: still)
@@ -267,10 +213,4 @@ extension RegionStore {
 
     /// From memory; `nil` when there is none of that id.
     package func bucket(id: Int64) -> Bucket? { snapshot.withLock { $0.byID[id] } }
-}
-
-/// What identifies a rule to the outbox.
-private struct RuleTarget: Hashable {
-    var rule: String
-    var bucket: BucketName
 }

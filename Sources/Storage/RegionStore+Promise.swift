@@ -5,37 +5,51 @@ extension RegionStore {
     /// by; newest first. This is exactly what the destination would have if replication were instantaneous and does not
     /// have now: nothing that was delivered is here any more, so nothing that was removed there comes back.
     ///
-    /// Changes of tags alone promise no version. Throws `NoSuchBucket`.
+    /// Only work of rules for which `isWanted` is true counts, and the newest `limit` of the rest are told: what it costs
+    /// depends on these alone, not on how much waits. Changes of tags alone promise no version. Throws `NoSuchBucket`.
     package func promised(
-        _ key: ObjectKey, version: VersionID?, bucket: BucketName, to destination: BucketName
+        _ key: ObjectKey, version: VersionID?, bucket: BucketName, to destination: BucketName, limit: Int = .max,
+        rules isWanted: (String) -> Bool = { _ in true }
     ) throws -> [(version: ObjectVersion, rule: String)] {
         let known = try self.bucket(bucket)
         return try metadata.read { reader in
-            var rules: [VersionStamp: String] = [:]
-            let work = try reader.replicationWork(bucket: known.id, key: key, limit: Self.promisesSearched)
-            for entry in work where entry.destination == destination && entry.kind != .attributes {
-                rules[entry.stamp] = entry.ruleID
-            }
             var found: [(version: ObjectVersion, rule: String)] = []
-            for (stamp, rule) in rules.sorted(by: { $0.key > $1.key }) {
-                guard let stored = try reader.version(bucket: known.id, key: key, stamp: stamp) else { continue }
-                if let version, stored.versionID != version { continue }
+            func add(_ stamp: VersionStamp, _ rule: String) throws {
+                // A version that waits and has failed is told once.
+                guard isWanted(rule), found.last?.version.stamp != stamp,
+                    let stored = try reader.version(bucket: known.id, key: key, stamp: stamp)
+                else { return }
+                if let version, stored.versionID != version { return }
                 found.append((stored, rule))
+            }
+            let wanted: VersionStamp?
+            switch version {
+            case nil:
+                try reader.scanPromises(bucket: known.id, key: key, destination: destination) { stamp, rule in
+                    guard found.count < limit else { return false }
+                    try add(stamp, rule)
+                    return found.count < limit
+                }
+                return found
+            case .null: wanted = try reader.nullStamp(of: key, bucket: known.id)
+            case .stamp(let stamp): wanted = stamp
+            }
+            guard let wanted else { return [] }
+            for entry in try reader.replicationWork(bucket: known.id, key: key, stamp: wanted)
+            where entry.destination == destination && entry.kind != .attributes {
+                try add(wanted, entry.ruleID)
             }
             return found
         }
     }
 
-    /// More work than this on one key is looked at only in part.
-    private static let promisesSearched = 1_000
-
-    /// The replication work on a key that waits or has failed. Throws `NoSuchBucket`.
+    /// The replication work on a version that waits or has failed. Throws `NoSuchBucket`.
     package func replicationWork(
-        on key: ObjectKey, bucket: BucketName
+        on version: VersionReference, bucket: BucketName
     ) throws -> [(entry: OutboxEntry, isFailed: Bool)] {
         let known = try self.bucket(bucket)
         return try metadata.read { reader in
-            try reader.replicationWork(bucket: known.id, key: key, limit: Self.promisesSearched).map { entry in
+            try reader.replicationWork(bucket: known.id, key: version.key, stamp: version.stamp).map { entry in
                 (entry, entry.id == 0)
             }
         }

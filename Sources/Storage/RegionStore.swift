@@ -31,7 +31,8 @@ package final class RegionStore: Sendable {
     /// Blobs that could not be given back when their request failed.
     let doubtful = Mutex(DoubtfulBlobs())
 
-    /// Opens the region: reads the clock's high water and the buckets, removes garbage and orphaned blobs.
+    /// Opens the region: reads the clock's high water and the buckets, finishes changes of rules, removes garbage and
+    /// orphaned blobs.
     package static func open(
         region: RegionName, metadata: any MetadataStore, blobs: any BlobStore, time: any TimeSource,
         random: any RandomSource, planner: any OutboxPlanner, partSize: Int64 = RegionStore.arrivalPartSize
@@ -42,6 +43,7 @@ package final class RegionStore: Sendable {
             clock: HybridClock(region: region, time: time, highWater: highWater), time: time, random: random,
             planner: planner, partSize: partSize)
         try store.refreshBuckets()
+        for bucket in store.listBuckets() { try await store.dropOutbox(of: bucket) }
         try await store.removeOrphans()
         return store
     }

@@ -11,6 +11,8 @@ private struct NoPlans: OutboxPlanner {
     {
         []
     }
+
+    func planForJob(_ version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry] { [] }
 }
 
 /// A body whose sender fails half-way.

@@ -288,10 +288,10 @@ import Testing
             let standing = try #require(
                 try world.store.standings(of: [position(put)], bucket: Names.bucket).first)
             #expect(standing.version?.stamp == put.stamp && standing.waiting.map(\.destination) == [Names.third])
-            #expect(try world.store.replicationWork(on: key("k"), bucket: Names.bucket).count == 1)
+            #expect(try world.store.replicationWork(on: put.reference, bucket: Names.bucket).count == 1)
             #expect(
                 try await world.store.requeue(position(put), kind: .object, from: Names.bucket, to: Names.copy))
-            #expect(try world.store.replicationWork(on: key("k"), bucket: Names.bucket).count == 2)
+            #expect(try world.store.replicationWork(on: put.reference, bucket: Names.bucket).count == 2)
         }
     }
 

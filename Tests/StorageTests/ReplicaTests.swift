@@ -54,7 +54,7 @@ import Testing
             let waiting = try #require(try entries(store, Names.third).first)
             #expect(waiting.attempts == 1)
             #expect(waiting.lastError == "away")
-            #expect(try store.nextOutboxTime(destination: Names.third)?.milliseconds == 5_000_000_000_000)
+            #expect(waiting.notBefore.milliseconds == 5_000_000_000_000)
             try await store.complete([waiting])
             #expect(try status(store) == .completed)
             #expect(try store.outboxDestinations().isEmpty)

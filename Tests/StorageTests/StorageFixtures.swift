@@ -50,6 +50,10 @@ struct EveryRulePlanner: OutboxPlanner {
                 enqueued: time)
         }
     }
+
+    func planForJob(_ version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry] {
+        plan(version, kind: version.isDeleteMarker ? .deleteMarker : .object, in: bucket, at: time)
+    }
 }
 
 enum Names {

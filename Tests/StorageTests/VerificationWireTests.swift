@@ -87,13 +87,11 @@ import Testing
         var standing = VersionStanding()
         standing.version = version
         standing.waiting = [try entry(version)]
-        standing.isBusy = true
         let standings = [standing, VersionStanding()]
         let asked = [position, position]
         let found = try #require(VerificationAnswer.standings(VerificationAnswer.encode(standings), of: asked))
         #expect(found.map(\.version) == [bare, nil])
         #expect(found.map(\.waiting) == standings.map(\.waiting))
-        #expect(found.map(\.isBusy) == [true, false])
         #expect(VersionDigest(bare) == VersionDigest(version))
         #expect(VerificationAnswer.standings(VerificationAnswer.encode(standings), of: [position]) == nil)
 

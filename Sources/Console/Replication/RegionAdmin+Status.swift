@@ -99,10 +99,9 @@ extension RegionAdmin {
         guard let key = ObjectKey(try call.required("key")) else { throw S3Error(.keyTooLongError) }
         var report = ObjectReport.Region(region: store.region.rawValue, bucket: bucket.rawValue, versions: [])
         do {
-            let work = try store.replicationWork(on: key, bucket: bucket)
             let versions = try store.versions(of: key, bucket: bucket, limit: ReplicationAdmin.versionsShown)
-            report.versions = versions.map { version in
-                self.version(version, work.filter { $0.entry.stamp == version.stamp })
+            report.versions = try versions.map { version in
+                self.version(version, try store.replicationWork(on: version.reference, bucket: bucket))
             }
         } catch {
             report.trouble = "\(error)"

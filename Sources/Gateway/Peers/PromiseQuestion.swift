@@ -19,9 +19,10 @@ struct PromiseQuestion: Sendable, Hashable {
     func answer(from store: RegionStore, bucket name: BucketName) -> [ObjectVersion] {
         guard let bucket = try? store.bucket(name),
             ReadThrough.mayPromise(key, bucket.replication, to: destination),
-            let work = try? store.promised(key, version: version, bucket: name, to: destination)
+            let work = try? store.promised(
+                key, version: version, bucket: name, to: destination, limit: Self.promisesTold,
+                rules: { bucket.replication?.rule(id: $0)?.isEnabled ?? false })
         else { return [] }
-        let all = ReadThrough.candidates(work, bucket.replication, destinationOwner: destinationOwner)
-        return Array(all.prefix(Self.promisesTold))
+        return ReadThrough.candidates(work, bucket.replication, destinationOwner: destinationOwner)
     }
 }

@@ -37,4 +37,8 @@ package struct RulePlanner: OutboxPlanner {
                 bytes: kind == .object ? version.object?.size ?? 0 : 0, enqueued: time)
         }
     }
+
+    package func planForJob(_ version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry] {
+        ExistingPlan().entries(for: version, in: bucket, at: time)
+    }
 }

@@ -65,10 +65,7 @@ package struct VersionJudge: Sendable {
         }
 
         func isSending(to destination: BucketName, wholly: Bool) -> Bool {
-            side.standing.isBusy
-                || side.standing.waiting.contains {
-                    $0.destination == destination && (!wholly || $0.kind != .attributes)
-                }
+            side.standing.waiting.contains { $0.destination == destination && (!wholly || $0.kind != .attributes) }
         }
 
         func failure(to destination: BucketName) -> String? {

@@ -47,7 +47,10 @@ struct ReplicaSender: Sendable {
         do {
             switch try store.work(of: entry) {
             case .version(let version, let bucket):
-                guard let rule = bucket.replication?.rule(id: entry.ruleID) else {
+                // A rule that leads elsewhere now brings nothing there any more. Its work is about to follow the change.
+                guard let rule = bucket.replication?.rule(id: entry.ruleID),
+                    rule.destination.bucket == entry.destination
+                else {
                     return .outcome(.unsendable(reason: "SrcBucketReplicationConfigMissing"))
                 }
                 return rule.isEnabled ? .deliver(version, in: bucket, by: rule) : .outcome(.ruleDisabled)

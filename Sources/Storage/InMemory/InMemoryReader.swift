@@ -115,30 +115,27 @@ extension InMemoryReading {
         return found
     }
 
-    func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry] {
+    func outbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
         guard after < Int64.max else { return [] }
         var found: [OutboxEntry] = []
         tables.outbox.scan(from: after + 1) { _, entry in
             guard found.count < limit else { return .stop }
-            if entry.destination == destination, entry.notBefore <= time { found.append(entry) }
+            if entry.destination == destination { found.append(entry) }
             return .next
         }
         return found
-    }
-
-    func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
-        var earliest: Timestamp?
-        tables.outbox.forEach { _, entry in
-            guard entry.destination == destination else { return }
-            earliest = min(earliest ?? entry.notBefore, entry.notBefore)
-        }
-        return earliest
     }
 
     func outboxDestinations() throws -> [BucketName] {
         var found: Set<BucketName> = []
         tables.outbox.forEach { _, entry in found.insert(entry.destination) }
         return found.sorted { $0.rawValue < $1.rawValue }
+    }
+
+    func outboxRules(bucket: Int64) throws -> [OutboxRule] {
+        try outboxSummaries().filter { $0.bucket == bucket }
+            .map { OutboxRule(id: $0.ruleID, destination: $0.destination) }
+            .sorted { ($0.destination.rawValue, $0.id) < ($1.destination.rawValue, $1.id) }
     }
 
     func outboxSummaries() throws -> [OutboxSummary] {
@@ -168,13 +165,34 @@ extension InMemoryReading {
         tables.outboxByVersion[VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)]?.count ?? 0
     }
 
-    func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry] {
+    func replicationWork(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> [OutboxEntry] {
+        let row = VersionRowKey(bucket: bucket, key: Array(key.rawValue.utf8), stamp: stamp)
+        return (tables.outboxByVersion[row] ?? []).compactMap { tables.outbox[$0] }
+            + failures(bucket: bucket, key: key).filter { $0.stamp == stamp }
+    }
+
+    func scanPromises(
+        bucket: Int64, key: ObjectKey, destination: BucketName, _ visit: (VersionStamp, String) throws -> Bool
+    ) throws {
+        let bytes = Array(key.rawValue.utf8)
+        var work = failures(bucket: bucket, key: key)
+        tables.outboxByVersion.scan(from: VersionRowKey(bucket: bucket, key: bytes)) { row, ids in
+            guard row.bucket == bucket, row.key == bytes else { return .stop }
+            work += ids.compactMap { tables.outbox[$0] }
+            return .next
+        }
+        work.removeAll { $0.destination != destination || $0.kind == .attributes }
+        for entry in work.sorted(by: { $0.stamp > $1.stamp }) {
+            guard try visit(entry.stamp, entry.ruleID) else { return }
+        }
+    }
+
+    private func failures(bucket: Int64, key: ObjectKey) -> [OutboxEntry] {
         var found: [OutboxEntry] = []
-        tables.outbox.forEach { _, entry in if entry.bucket == bucket, entry.key == key { found.append(entry) } }
         tables.failures.forEach { _, failure in
             if failure.entry.bucket == bucket, failure.entry.key == key { found.append(failure.entry) }
         }
-        return Array(found.prefix(max(0, limit)))
+        return found
     }
 
     func outbox(byAge query: OutboxAgeQuery) throws -> [OutboxEntry] {

@@ -24,6 +24,11 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
         for arrival in try arrivals(until: Timestamp(milliseconds: .max), limit: .max) where arrival.bucket == bucket {
             try deleteArrival(bucket: bucket, stamp: arrival.stamp)
         }
+        removeFailures { $0.bucket == bucket }
+        removeConflicts { $0.bucket == bucket }
+        var work: [Int64] = []
+        tables.outbox.forEach { id, entry in if entry.bucket == bucket { work.append(id) } }
+        for id in work { try delete(outbox: id) }
     }
 
     func insert(version: ObjectVersion, bucket: Int64) throws {
@@ -118,6 +123,7 @@ final class InMemoryTransaction: InMemoryReading, MetadataTransaction {
             stored.id = known.id
             if known.entry.kind.rawValue < stored.entry.kind.rawValue { stored.entry.kind = known.entry.kind }
             stored.entry.bytes = max(known.entry.bytes, stored.entry.bytes)
+            stored.entry.isForJob = known.entry.isForJob || stored.entry.isForJob
         } else {
             stored.id = tables.nextFailure
             tables.nextFailure += 1

@@ -6,7 +6,7 @@ enum SQLiteSchema {
     static let applicationID: Int64 = 0x4D45_5249
 
     /// Step `n` brings a file from `user_version` n to n + 1. Steps are never changed once released, only added.
-    static let migrations: [String] = [version1, version2, version3, erasures, arrivals, version6]
+    static let migrations: [String] = [version1, version2, version3, erasures, arrivals, version6, version7]
 
     /// The format that has digests as they are now; files before it get theirs when they are opened.
     private static let firstWithDigests = 6
@@ -177,6 +177,18 @@ enum SQLiteSchema {
     private static let version6 = """
         DROP TABLE key_digests;
         CREATE TABLE bucket_digests (bucket INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
+        """
+
+    /// Version 7: what of a key is on its way to a destination is found by seeking, however much of it waits there or
+    /// elsewhere (``SQLiteSession/scanPromises(bucket:key:destination:_:)``, which has the same condition). What retries
+    /// left behind of buckets that are gone goes.
+    private static let version7 = """
+        DROP INDEX outbox_by_time;
+        CREATE INDEX outbox_promises ON outbox (bucket, key, destination, stamp) WHERE kind IN (1, 2, 17, 18);
+        CREATE INDEX replication_failures_promises ON replication_failures (bucket, key, destination, stamp)
+        WHERE kind IN (1, 2, 17, 18);
+        DELETE FROM outbox WHERE bucket NOT IN (SELECT id FROM buckets);
+        DELETE FROM replication_failures WHERE bucket NOT IN (SELECT id FROM buckets);
         """
 
     /// Refuses a file that is somebody else's or newer than this program. Reads only, so that such a file stays as it

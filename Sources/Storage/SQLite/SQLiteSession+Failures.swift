@@ -21,7 +21,7 @@ extension SQLiteSession {
     private func failure(in row: Statement, bucket: Int64) throws -> ReplicationFailure {
         let id = row.int64(0)
         guard let stamp = row.withBlob(2, { VersionStamp(bytes: $0) }),
-            let kind = UInt8(exactly: row.int64(3)).flatMap(OutboxEntry.Kind.init(rawValue:))
+            let (kind, isForJob) = Self.kind(row.int64(3))
         else {
             throw StorageError.corrupt(detail: "The replication failure \(id) has a stamp or kind that is none")
         }
@@ -31,23 +31,23 @@ extension SQLiteSession {
             enqueued: Timestamp(milliseconds: row.int64(7)))
         entry.attempts = Int(row.int64(8))
         entry.lastError = row.text(9)
+        entry.isForJob = isForJob
         return ReplicationFailure(id: id, entry: entry, failed: Timestamp(milliseconds: row.int64(10)))
     }
 
     /// Passes over damaged rows, as ``undamagedOutbox(destination:after:limit:)`` does.
-    func replicationWork(bucket: Int64, key: ObjectKey, limit: Int) throws -> [OutboxEntry] {
+    func replicationWork(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> [OutboxEntry] {
         let waiting = try connection.all(
             """
             SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
             FROM outbox INDEXED BY outbox_by_version
-            WHERE bucket = ?1 AND key = ?2 AND length(stamp) = ?4 AND kind & ~?5 IN (1, 2, 3) LIMIT ?3
+            WHERE bucket = ?1 AND key = ?2 AND stamp = ?3 AND kind & ~?4 IN (1, 2, 3)
             """
         ) {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
-            try $0.bind(3, Int64(max(0, limit)))
-            try $0.bind(4, Int64(VersionStamp.byteCount))
-            try $0.bind(5, Self.jobMark)
+            try $0.bind(3, blob: stamp.bytes)
+            try $0.bind(4, Self.jobMark)
         } row: {
             try entry(in: $0)
         }
@@ -55,17 +55,41 @@ extension SQLiteSession {
             """
             SELECT id, key, stamp, kind, destination, rule, bytes, enqueued, attempts, reason, failed
             FROM replication_failures
-            WHERE bucket = ?1 AND key = ?2 AND length(stamp) = ?4 AND kind IN (1, 2, 3) LIMIT ?3
+            WHERE bucket = ?1 AND key = ?2 AND stamp = ?3 AND kind & ~?4 IN (1, 2, 3)
             """
         ) {
             try $0.bind(1, bucket)
             try $0.bind(2, bytesOf: key.rawValue)
-            try $0.bind(3, Int64(max(0, limit - waiting.count)))
-            try $0.bind(4, Int64(VersionStamp.byteCount))
+            try $0.bind(3, blob: stamp.bytes)
+            try $0.bind(4, Self.jobMark)
         } row: {
             try failure(in: $0, bucket: bucket).entry
         }
         return waiting + failed
+    }
+
+    /// SQLite merges the two indexes from their ends: nothing but what is visited is read.
+    func scanPromises(
+        bucket: Int64, key: ObjectKey, destination: BucketName, _ visit: (VersionStamp, String) throws -> Bool
+    ) throws {
+        try connection.withStatement(
+            """
+            SELECT stamp, rule FROM outbox INDEXED BY outbox_promises
+            WHERE bucket = ?1 AND key = ?2 AND destination = ?3 AND kind IN (1, 2, 17, 18)
+            UNION ALL
+            SELECT stamp, rule FROM replication_failures INDEXED BY replication_failures_promises
+            WHERE bucket = ?1 AND key = ?2 AND destination = ?3 AND kind IN (1, 2, 17, 18)
+            ORDER BY stamp DESC
+            """
+        ) { row in
+            try row.bind(1, bucket)
+            try row.bind(2, bytesOf: key.rawValue)
+            try row.bind(3, text: destination.rawValue)
+            while try row.step() {
+                guard let stamp = row.withBlob(0, { VersionStamp(bytes: $0) }) else { continue }
+                guard try visit(stamp, row.text(1)) else { return }
+            }
+        }
     }
 
     func failureCount(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws -> Int {
@@ -154,7 +178,8 @@ extension SQLiteSession {
                 (bucket, key, stamp, destination, kind, rule, bytes, enqueued, failed, attempts, reason)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
             ON CONFLICT (bucket, key, stamp, destination) DO UPDATE SET
-                kind = min(kind, excluded.kind), rule = excluded.rule, bytes = max(bytes, excluded.bytes),
+                kind = min(kind & ~?12, excluded.kind & ~?12) | ((kind | excluded.kind) & ?12),
+                rule = excluded.rule, bytes = max(bytes, excluded.bytes),
                 enqueued = excluded.enqueued, failed = excluded.failed, attempts = excluded.attempts,
                 reason = excluded.reason
             """
@@ -163,13 +188,14 @@ extension SQLiteSession {
             try $0.bind(2, bytesOf: entry.key.rawValue)
             try $0.bind(3, blob: entry.stamp.bytes)
             try $0.bind(4, text: entry.destination.rawValue)
-            try $0.bind(5, Int64(entry.kind.rawValue))
+            try $0.bind(5, Self.stored(kindOf: entry))
             try $0.bind(6, text: entry.ruleID)
             try $0.bind(7, entry.bytes)
             try $0.bind(8, entry.enqueued.milliseconds)
             try $0.bind(9, failure.failed.milliseconds)
             try $0.bind(10, Int64(entry.attempts))
             try $0.bind(11, text: failure.reason)
+            try $0.bind(12, Self.jobMark)
         }
     }
 
@@ -185,6 +211,12 @@ extension SQLiteSession {
             try $0.bind(3, blob: entry.stamp.bytes)
             try $0.bind(4, text: entry.destination.rawValue)
         }
+    }
+
+    /// With the conflicts, which are of the same kind: told to people.
+    func deleteFailures(bucket: Int64) throws {
+        try connection.run("DELETE FROM replication_failures WHERE bucket = ?1") { try $0.bind(1, bucket) }
+        try connection.run("DELETE FROM conflicts WHERE bucket = ?1") { try $0.bind(1, bucket) }
     }
 
     func deleteFailures(bucket: Int64, key: ObjectKey, stamp: VersionStamp) throws {

@@ -2,18 +2,17 @@ import S3Model
 import SQLite
 
 extension SQLiteSession {
-    func outbox(destination: BucketName, after: Int64, dueAt time: Timestamp, limit: Int) throws -> [OutboxEntry] {
+    func outbox(destination: BucketName, after: Int64, limit: Int) throws -> [OutboxEntry] {
         try connection.all(
             """
             SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
             FROM outbox INDEXED BY outbox_by_destination
-            WHERE destination = ?1 AND id > ?2 AND not_before <= ?3 ORDER BY id LIMIT ?4
+            WHERE destination = ?1 AND id > ?2 ORDER BY id LIMIT ?3
             """
         ) {
             try $0.bind(1, text: destination.rawValue)
             try $0.bind(2, after)
-            try $0.bind(3, time.milliseconds)
-            try $0.bind(4, Int64(max(0, limit)))
+            try $0.bind(3, Int64(max(0, limit)))
         } row: {
             try entry(in: $0)
         }
@@ -44,6 +43,7 @@ extension SQLiteSession {
             SELECT id, bucket, key, stamp, kind, destination, rule, bytes, enqueued, attempts, not_before, last_error
             FROM outbox INDEXED BY outbox_by_age
             WHERE bucket = ?1 AND destination = ?2 AND rule = ?3 AND enqueued <= ?4 AND (enqueued, id) > (?5, ?6)
+                AND length(stamp) = ?8 AND kind & ~?9 IN (1, 2, 3)
             ORDER BY enqueued, id LIMIT ?7
             """
         ) {
@@ -54,6 +54,8 @@ extension SQLiteSession {
             try $0.bind(5, query.after.enqueued.milliseconds)
             try $0.bind(6, query.after.id)
             try $0.bind(7, Int64(max(0, query.limit)))
+            try $0.bind(8, Int64(VersionStamp.byteCount))
+            try $0.bind(9, Self.jobMark)
         } row: {
             try entry(in: $0)
         }
@@ -62,7 +64,7 @@ extension SQLiteSession {
     func entry(in row: Statement) throws -> OutboxEntry {
         let id = row.int64(0)
         guard let stamp = row.withBlob(3, { VersionStamp(bytes: $0) }),
-            let kind = UInt8(exactly: row.int64(4) & ~Self.jobMark).flatMap(OutboxEntry.Kind.init(rawValue:)),
+            let (kind, isForJob) = Self.kind(row.int64(4)),
             let destination = BucketName(row.text(5))
         else {
             throw StorageError.corrupt(detail: "The outbox entry \(id) has a stamp, kind or destination that is none")
@@ -75,21 +77,29 @@ extension SQLiteSession {
         entry.attempts = Int(row.int64(9))
         entry.notBefore = Timestamp(milliseconds: row.int64(10))
         entry.lastError = row.isNull(11) ? nil : row.text(11)
-        entry.isForJob = row.int64(4) & Self.jobMark != 0
+        entry.isForJob = isForJob
         return entry
     }
 
-    /// Added to the kind of a job's work.
+    /// Added to the kind of a job's work, waiting or failed.
     static let jobMark: Int64 = 16
 
-    func nextOutboxTime(destination: BucketName) throws -> Timestamp? {
-        try connection.first(
-            "SELECT not_before FROM outbox WHERE destination = ?1 ORDER BY not_before LIMIT 1"
-        ) {
-            try $0.bind(1, text: destination.rawValue)
-        } row: {
-            Timestamp(milliseconds: $0.int64(0))
-        }
+    /// `nil` for what is no kind.
+    static func kind(_ stored: Int64) -> (OutboxEntry.Kind, isForJob: Bool)? {
+        UInt8(exactly: stored & ~jobMark).flatMap(OutboxEntry.Kind.init(rawValue:)).map { ($0, stored & jobMark != 0) }
+    }
+
+    static func stored(kindOf entry: OutboxEntry) -> Int64 {
+        Int64(entry.kind.rawValue) | (entry.isForJob ? jobMark : 0)
+    }
+
+    /// Rows with a destination that is none are passed over: no rule leads there.
+    func outboxRules(bucket: Int64) throws -> [OutboxRule] {
+        try connection.all("SELECT destination, rule FROM outbox_totals WHERE bucket = ?1 ORDER BY destination, rule") {
+            try $0.bind(1, bucket)
+        } row: { row in
+            BucketName(row.text(0)).map { OutboxRule(id: row.text(1), destination: $0) }
+        }.compactMap(\.self)
     }
 
     /// Passes over damaged names, so that the work for all others goes on; ``outboxSummaries()`` tells of them.
@@ -143,6 +153,10 @@ extension SQLiteSession {
 
     // MARK: Writing
 
+    func deleteOutbox(bucket: Int64) throws {
+        try connection.run("DELETE FROM outbox WHERE bucket = ?1") { try $0.bind(1, bucket) }
+    }
+
     func insert(outbox entry: OutboxEntry) throws {
         try connection.run(
             """
@@ -154,7 +168,7 @@ extension SQLiteSession {
             try $0.bind(1, entry.bucket)
             try $0.bind(2, bytesOf: entry.key.rawValue)
             try $0.bind(3, blob: entry.stamp.bytes)
-            try $0.bind(4, Int64(entry.kind.rawValue) | (entry.isForJob ? Self.jobMark : 0))
+            try $0.bind(4, Self.stored(kindOf: entry))
             try $0.bind(5, text: entry.destination.rawValue)
             try $0.bind(6, text: entry.ruleID)
             try $0.bind(7, entry.bytes)

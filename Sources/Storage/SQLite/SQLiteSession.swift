@@ -77,6 +77,8 @@ extension SQLiteSession {
         try deleteDigests(bucket: bucket)
         try deleteErasures(bucket: bucket)
         try deleteArrivals(bucket: bucket)
+        try deleteFailures(bucket: bucket)
+        try deleteOutbox(bucket: bucket)
     }
 
     func isEmpty(bucket: Int64) throws -> Bool {

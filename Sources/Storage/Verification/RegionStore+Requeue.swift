@@ -16,7 +16,7 @@ extension RegionStore {
                 var entry = self.planner.plan(version, kind: kind, in: known, at: self.now)
                     .first(where: { $0.destination == destination })
             else { return (false, enqueued: false) }
-            let waiting = try transaction.work(on: position, bucket: known.id, limit: Int.max).waiting
+            let waiting = try transaction.work(on: position, bucket: known.id).waiting
             guard !waiting.contains(where: { $0.destination == destination && $0.kind.covers(kind) }) else {
                 return (false, enqueued: false)
             }

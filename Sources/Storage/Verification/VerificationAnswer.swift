@@ -101,7 +101,6 @@ package enum VerificationAnswer {
             writer.write(standing.version)
             writer.write(list: standing.waiting) { $0.write($1) }
             writer.write(list: standing.failed) { $0.write($1) }
-            writer.write(UInt8(standing.isBusy ? 1 : 0))
         }
         return writer.bytes
     }
@@ -114,7 +113,6 @@ package enum VerificationAnswer {
                 standing.version = try reader.version(at: position)
                 standing.waiting = try reader.list { (reader) throws(RecordError) in try reader.work(on: position) }
                 standing.failed = try reader.list { (reader) throws(RecordError) in try reader.work(on: position) }
-                standing.isBusy = try reader.bool()
                 return standing
             }
         }

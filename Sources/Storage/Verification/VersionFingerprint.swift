@@ -54,8 +54,6 @@ package struct VersionStanding: Sendable {
     package var version: ObjectVersion?
     package var waiting: [OutboxEntry] = []
     package var failed: [OutboxEntry] = []
-    /// There is more work on the key than was looked at.
-    package var isBusy = false
 
     package init() {}
 }
@@ -103,28 +101,19 @@ extension RegionStore {
     package func standing(of position: VersionPosition, bucket: BucketName) throws -> VersionStanding {
         let known = try self.bucket(bucket)
         return try metadata.read { reader in
-            var standing = try reader.work(on: position, bucket: known.id, limit: Self.workSearched)
+            var standing = try reader.work(on: position, bucket: known.id)
             standing.version =
                 try reader.storedVersion(bucket: known.id, key: position.key, stamp: position.stamp)?.version
             return standing
         }
     }
-
-    private static let workSearched = 1_000
 }
 
 extension MetadataReader {
     /// The work on one version, all but the version itself.
-    func work(on position: VersionPosition, bucket: Int64, limit: Int) throws -> VersionStanding {
+    func work(on position: VersionPosition, bucket: Int64) throws -> VersionStanding {
         var standing = VersionStanding()
-        // Counting is cheap; a key may have work on thousands of its versions.
-        guard
-            try outboxCount(bucket: bucket, key: position.key, stamp: position.stamp) > 0
-                || failureCount(bucket: bucket, key: position.key, stamp: position.stamp) > 0
-        else { return standing }
-        let work = try replicationWork(bucket: bucket, key: position.key, limit: limit)
-        standing.isBusy = work.count >= limit
-        for entry in work where entry.stamp == position.stamp {
+        for entry in try replicationWork(bucket: bucket, key: position.key, stamp: position.stamp) {
             // What has failed has no id.
             if entry.id == 0 { standing.failed.append(entry) } else { standing.waiting.append(entry) }
         }
