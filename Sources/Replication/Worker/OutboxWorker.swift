@@ -98,8 +98,8 @@ final class OutboxWorker: Sendable {
                 case .send(let entry):
                     group.addTask { [sender] in .finished(entry, await sender.send(entry)) }
                 case .complete, .postpone, .fail:
-                    group.addTask { [store = sender.store] in
-                        .recorded(action, isStored: await Self.record(action, in: store))
+                    group.addTask { [store = sender.store, hooks] in
+                        .recorded(action, isStored: await Self.record(action, in: store, hooks))
                     }
                 }
             }
@@ -127,7 +127,9 @@ final class OutboxWorker: Sendable {
         }
     }
 
-    private static func record(_ action: LinkMachine.Action, in store: RegionStore) async -> Bool {
+    private static func record(
+        _ action: LinkMachine.Action, in store: RegionStore, _ hooks: ReplicationHooks
+    ) async -> Bool {
         do {
             switch action {
             case .complete(let entries): try await store.complete(entries)
@@ -138,6 +140,7 @@ final class OutboxWorker: Sendable {
             }
             return true
         } catch {
+            hooks.notice(.storeTrouble(reason: "recording what was sent: \(error)"))
             return false
         }
     }
