@@ -14,7 +14,7 @@ enum OutboxChecker {
         }
     }
 
-    /// The rules are back and all was retried.
+    /// The rules are back and all was retried, or no rules were ever missing.
     private static func failed(_ snapshot: Snapshot) -> [String] {
         snapshot.failures.map { "\(snapshot.region) still has \($0.versions) failures for \($0.destination)" }
     }
@@ -50,9 +50,10 @@ enum OutboxChecker {
         let others = outcome.snapshots.count - 1
         // A lost answer or a repeat costs one; an end of a process repeats what was in flight and what was not yet
         // recorded; a change of tags may travel with the object and then once more by itself, as may one that crosses
-        // another.
+        // another. What is in flight when its rule changes goes again by the rule that has taken its place.
         let bound =
             counts.lostReplies + counts.duplicates + counts.crashes * (16 * others + 64)
+            + counts.ruleChanges * 16 * others
             + outcome.ledger.tagChanges * (others + 1) * 2
         return counts.unchangedApplies <= bound
             ? [] : ["\(counts.unchangedApplies) applies changed nothing, at most \(bound) can be explained"]

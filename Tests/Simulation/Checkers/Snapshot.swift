@@ -60,6 +60,7 @@ struct Outcome {
     let snapshots: [Snapshot]
     let ledger: Ledger
     let faults: Faults
+    let rules: RuleSet
     /// What comparing the regions' buckets finds.
     let findings: [Finding]
     let virtualMilliseconds: UInt64

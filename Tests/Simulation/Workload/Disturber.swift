@@ -46,10 +46,15 @@ struct Disturber: Sendable {
         case 75..<85: routes.turnDials(random)
         default:
             guard faults.rulesChange else { return }
-            let change = RuleSet.Change.allCases[random.below(RuleSet.Change.allCases.count)]
+            let change = rules.change(random, removes: faults.rulesAreRemoved)
             world.note("\(node.region) rules: \(change)")
             faults.count(\.ruleChanges)
-            do { try await rules.apply(change, to: node) } catch { world.note("\(node.region) rules: \(error)") }
+            guard let store = node.store else { return }
+            do {
+                try await rules.apply(change, to: node, store)
+            } catch {
+                world.note("\(node.region) rules: \(error)")
+            }
         }
     }
 
@@ -63,40 +68,7 @@ struct Disturber: Sendable {
             faults.count(\.duplicates)
             world.note("again \(push.version.key) to \(node.region)")
             // Nobody waits for the answer of a repeated packet.
-            _ = try? await link.apply(push, body: body.map { BufferSource($0) })
+            _ = try? await link.apply(push, body: body.map { BufferSource($0) }, isRepeated: true)
         }
-    }
-}
-
-/// The rules of a run: every member to every other.
-struct RuleSet: Sendable {
-    enum Change: CaseIterable { case remove, disable, enable }
-
-    let nodes: [Node]
-    let schema: ReplicationRule.Schema
-    let replicaModifications: Bool
-
-    func apply(_ change: Change, to node: Node) async throws {
-        guard let store = node.store else { return }
-        switch change {
-        case .remove: try await store.setReplication(nil, bucket: node.bucket)
-        case .disable: try await store.setReplication(configuration(from: node, isEnabled: false), bucket: node.bucket)
-        case .enable: try await store.setReplication(configuration(from: node), bucket: node.bucket)
-        }
-    }
-
-    private func configuration(from node: Node, isEnabled: Bool = true) -> ReplicationConfiguration {
-        let rules = nodes.filter { $0.region != node.region }.enumerated().map { index, destination in
-            var rule = ReplicationRule(
-                id: "to-\(destination.region)", schema: schema, destination: .init(bucket: destination.bucket))
-            rule.isEnabled = isEnabled
-            rule.replicaModifications = replicaModifications
-            if schema == .v2 {
-                rule.priority = index
-                rule.deleteMarkerReplication = true
-            }
-            return rule
-        }
-        return ReplicationConfiguration(role: "arn:aws:iam::111122223333:role/simulated", rules: rules)
     }
 }

@@ -50,6 +50,9 @@ final class Faults: Sendable {
     let latencyMilliseconds: Int
     let clocksStep: Bool
     let rulesChange: Bool
+    /// Some changes leave a region without rules, so that work fails. Else rules lead from every region to every other
+    /// at any time, whichever they are: no work ever fails.
+    let rulesAreRemoved: Bool
     private let on = Atomic(false)
     private let counted = Mutex(Counts())
 
@@ -61,6 +64,7 @@ final class Faults: Sendable {
         latencyMilliseconds = [1, 20, 200][random.below(3)]
         clocksStep = random.chance(50)
         rulesChange = random.chance(30)
+        rulesAreRemoved = random.chance(50)
     }
 
     var areOn: Bool { on.load(ordering: .acquiring) }
@@ -103,5 +107,9 @@ private struct MutatedPlanner: OutboxPlanner {
     func plan(_ version: ObjectVersion, kind: OutboxEntry.Kind, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry]
     {
         keeps(kind) ? base.plan(version, kind: kind, in: bucket, at: time) : []
+    }
+
+    func planForJob(_ version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry] {
+        base.planForJob(version, in: bucket, at: time)
     }
 }

@@ -51,8 +51,10 @@ final class SimulatedLink: PeerLink {
     private let world: World
     private let network: Network
     private let faults: Faults
+    private let rules: RuleSet
 
-    init(from: RegionName, to node: Node, world: World, network: Network, faults: Faults) {
+    init(from: RegionName, to node: Node, world: World, network: Network, faults: Faults, rules: RuleSet) {
+        self.rules = rules
         region = node.region
         way = Network.Way(from: from, to: node.region)
         self.node = node
@@ -62,7 +64,13 @@ final class SimulatedLink: PeerLink {
     }
 
     func apply(_ push: ReplicaPush, body: (any ByteSource)?) async throws -> ApplyOutcome {
+        try await apply(push, body: body, isRepeated: false)
+    }
+
+    /// `isRepeated`: the network does it, not the sender.
+    func apply(_ push: ReplicaPush, body: (any ByteSource)?, isRepeated: Bool) async throws -> ApplyOutcome {
         faults.count(\.sends)
+        if !isRepeated { rules.check(ruleID: push.ruleID, to: push.destination, from: way.from) }
         try await pause(faults.latencyMilliseconds)
         if network.isSlow(way) { try await pause(3_000) }
         if network.isCut(way) {
