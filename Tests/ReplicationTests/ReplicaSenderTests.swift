@@ -40,7 +40,7 @@ import Testing
         let store = try await RegionStore.open(
             region: Fixtures.origin, metadata: InMemoryMetadataStore(), blobs: InMemoryBlobStore(), time: BatchTime(),
             random: SystemRandomSource(), planner: RulePlanner(region: Fixtures.origin))
-        let body = ReplicaBody(store: store, version: Fixtures.version("k"), throttle: nil)
+        let body = ReplicaBody(store: store, version: Fixtures.version("k"), throttle: nil) { nil }
         let before = body.progress
         (body as any ResumableSource).noteProgress()
         #expect(body.progress != before)
