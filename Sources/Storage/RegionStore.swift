@@ -43,7 +43,11 @@ package final class RegionStore: Sendable {
             clock: HybridClock(region: region, time: time, highWater: highWater), time: time, random: random,
             planner: planner, partSize: partSize)
         try store.refreshBuckets()
-        for bucket in store.listBuckets() { try await store.dropOutbox(of: bucket) }
+        do {
+            for bucket in store.listBuckets() { try await store.dropOutbox(of: bucket) }
+        } catch StorageError.diskFull {
+            // Reading goes on without. By a rule that leads elsewhere now nothing is sent meanwhile.
+        }
         try await store.removeOrphans()
         return store
     }

@@ -180,32 +180,6 @@ import Testing
         }
     }
 
-    /// What is damaged here holds up no other version of its key.
-    @Test func replicasArriveBesideADamagedVersion() async throws {
-        try await withRegion(.memory, versioning: .enabled) { source in
-            let older = try await source.store.put("a")
-            let folder = try TestFolder()
-            let target = try await TestRegion(.sqlite, region: Names.otherRegion, folder: folder)
-            _ = try await target.store.createBucket(Names.bucket, owner: Names.owner)
-            try await target.store.setVersioning(.enabled, bucket: Names.bucket)
-            var damaged = try await target.store.put("a")
-            while damaged.stamp < older.stamp { damaged = try await target.store.put("a") }
-            let database = try Connection(path: "\(folder.path)/metadata-\(Names.otherRegion).sqlite", mode: .readWrite)
-            try database.execute("UPDATE current_objects SET record = x'01FF'")
-            var newer = try await source.store.put("a")
-            while newer.stamp < damaged.stamp { newer = try await source.store.put("a") }
-            for version in [older, newer] {
-                let bytes = BufferSource(ByteBuffer(string: "hello"))
-                let outcome = try await target.store.applyReplica(version, bucket: Names.bucket, body: bytes)
-                #expect(outcome == .applied)
-            }
-            #expect(
-                try target.store.object(key("a"), version: nil, bucket: Names.bucket).versionID == newer.versionID)
-            #expect(try target.store.conflicts(in: Names.bucket, limit: 10).isEmpty)
-            try await target.store.close()
-        }
-    }
-
     /// Another rule for the same destination takes the waiting work over.
     @Test(arguments: Backend.allCases)
     func waitingWorkPassesToTheRuleOfItsDestination(backend: Backend) async throws {
