@@ -90,11 +90,36 @@ enum Mutation: String, Sendable, CaseIterable {
     case forgetErasures
     /// Reads take whatever another region has for promised.
     case promiseEverything
+    /// Some commits are answered and undone.
+    case undoCommits
+    /// Versions are put into the outbox for a bucket that there is not, too.
+    case planNowhere
+    /// Every delivery is made again and again.
+    case repeatDeliveries
+
+    /// What the checkers have to say of it. A checker that looks at nothing is noticed by that.
+    var consequences: [String] {
+        switch self {
+        case .none: []
+        case .dropDeleteMarkers: ["and not in", "verify finds missing"]
+        case .dropTagChanges:
+            ["differs between", "verify finds differentMetadata", "the digests of the regions differ"]
+        case .restampReplicas: ["and not in"]
+        case .acknowledgeUnstored: ["and not in", "verify finds missing"]
+        case .forgetErasures: ["is back in"]
+        case .promiseEverything: ["and never got it"]
+        case .undoCommits: ["has lost the acknowledged"]
+        case .planNowhere: ["failures for nowhere-bucket", "has the status failed"]
+        case .repeatDeliveries: ["applies changed nothing"]
+        }
+    }
 
     func planner(for region: RegionName) -> any OutboxPlanner {
         switch self {
         case .dropDeleteMarkers: MutatedPlanner(base: RulePlanner(region: region)) { $0 != .deleteMarker }
         case .dropTagChanges: MutatedPlanner(base: RulePlanner(region: region)) { $0 != .attributes }
+        case .planNowhere:
+            MutatedPlanner(base: RulePlanner(region: region), addsNowhere: true) { _ in true }
         default: RulePlanner(region: region)
         }
     }
@@ -102,11 +127,16 @@ enum Mutation: String, Sendable, CaseIterable {
 
 private struct MutatedPlanner: OutboxPlanner {
     let base: RulePlanner
+    var addsNowhere = false
     let keeps: @Sendable (OutboxEntry.Kind) -> Bool
 
     func plan(_ version: ObjectVersion, kind: OutboxEntry.Kind, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry]
     {
-        keeps(kind) ? base.plan(version, kind: kind, in: bucket, at: time) : []
+        guard keeps(kind) else { return [] }
+        let planned = base.plan(version, kind: kind, in: bucket, at: time)
+        guard addsNowhere, var nowhere = planned.first, let name = BucketName("nowhere-bucket") else { return planned }
+        nowhere.destination = name
+        return planned + [nowhere]
     }
 
     func planForJob(_ version: ObjectVersion, in bucket: Bucket, at time: Timestamp) -> [OutboxEntry] {

@@ -102,7 +102,7 @@ final class Node: Sendable {
         let store = try await RegionStore.open(
             region: region,
             metadata: SlowMetadataStore(
-                metadata, world: world, life: life, forgets: faults.mutation == .forgetErasures), blobs: blobs,
+                metadata, world: world, life: life, mutation: faults.mutation), blobs: blobs,
             time: clock, random: world.random, planner: planner, partSize: 7_000)
         state.withLock { $0.store = store }
         world.note("\(region) is up")
@@ -127,14 +127,15 @@ private final class SlowMetadataStore: MetadataStore {
     private let world: World
     private let life: Life
 
-    /// One of the deliberate mistakes.
-    private let forgets: Bool
+    private let mutation: Mutation
 
-    init(_ base: InMemoryMetadataStore, world: World, life: Life, forgets: Bool) {
+    private struct Undone: Error {}
+
+    init(_ base: InMemoryMetadataStore, world: World, life: Life, mutation: Mutation) {
         self.base = base
         self.world = world
         self.life = life
-        self.forgets = forgets
+        self.mutation = mutation
     }
 
     func read<Result>(_ body: (any MetadataReader) throws -> Result) throws -> Result { try base.read(body) }
@@ -143,18 +144,44 @@ private final class SlowMetadataStore: MetadataStore {
         _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
     ) async throws -> Result {
         await world.delay(milliseconds: UInt64(world.random.below(4)))
-        let result = try await base.write { [forgets] transaction in
+        let result = try await commit(body)
+        await world.delay(milliseconds: UInt64(world.random.below(4)))
+        // The answer of a process that has ended reaches nobody.
+        if !life.isRunning { throw ProcessEnded() }
+        return result
+    }
+
+    private func commit<Result: Sendable>(
+        _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
+    ) async throws -> Result {
+        guard mutation != .undoCommits || !world.random.chance(2) else { return try await undo(body) }
+        return try await base.write { [mutation] transaction in
             let result = try body(transaction)
-            if forgets {
+            if mutation == .forgetErasures {
                 _ = try transaction.deleteErasures(
                     until: Timestamp(milliseconds: .max), below: nil, limit: .max)
             }
             return result
         }
-        await world.delay(milliseconds: UInt64(world.random.below(4)))
-        // The answer of a process that has ended reaches nobody.
-        if !life.isRunning { throw ProcessEnded() }
+    }
+
+    private func undo<Result: Sendable>(
+        _ body: @escaping @Sendable (any MetadataTransaction) throws -> Result
+    ) async throws -> Result {
+        let done = ResultBox<Result>()
+        do {
+            try await base.write { transaction in
+                let result = try body(transaction)
+                done.result.withLock { $0 = result }
+                throw Undone()
+            }
+        } catch is Undone {}
+        guard let result = done.result.withLock({ $0 }) else { throw Undone() }
         return result
+    }
+
+    private final class ResultBox<Result: Sendable>: Sendable {
+        let result = Mutex<Result?>(nil)
     }
 
     func close() async throws { try await base.close() }

@@ -95,6 +95,12 @@ final class SimulatedLink: PeerLink {
             if source?.isBroken == true { faults.count(\.brokenBodies) }
             throw error
         }
+        if faults.mutation == .repeatDeliveries {
+            for _ in 0..<60 {
+                let again = try? await InProcessPeerLink(store).apply(push, body: nil)
+                if again == .unchanged { faults.count(\.unchangedApplies) }
+            }
+        }
         if source?.isResumed == true { faults.count(\.resumed) }
         faults.count(outcome == .unchanged || outcome == .erased ? \.unchangedApplies : \.applies)
         world.note(
