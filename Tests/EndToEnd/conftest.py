@@ -81,12 +81,13 @@ def access_point(server, unique):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 24 MiB of its own."""
+def small_disk(tmp_path, request):
+    """A file system of its own, of 24 MiB unless the test says otherwise."""
+    size = getattr(request, "param", "24m")
     place = tmp_path / "small"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True)
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True, text=True)
     if mounted.returncode != 0:
         pytest.skip(f"mounting a small disk needs root: {mounted.stderr.strip()}")
     yield place

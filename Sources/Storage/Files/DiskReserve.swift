@@ -18,6 +18,12 @@ enum DiskReserve {
         return UInt64(found.f_bavail) * UInt64(found.f_frsize)
     }
 
+    static func size(of path: String) throws -> Int64 {
+        var found = stat()
+        guard stat(path, &found) == 0 else { throw StorageError.system("measure", path) }
+        return Int64(found.st_size)
+    }
+
     /// Throws `StorageError.diskFull` when not more than the reserve is left.
     static func require(_ path: String) throws {
         guard try free(path) > bytes else { throw StorageError.diskFull }

@@ -23,14 +23,26 @@ extension SQLiteSession {
     }
 
     private func requireRoom(for byteCount: Int) throws {
-        guard let free = try connection.file.map(DiskReserve.free), free <= DiskReserve.bytes else { return }
+        guard let file = connection.file, case let free = Int64(clamping: try DiskReserve.free(file)),
+            free <= Self.longestLog
+        else { return }
+        // The file is about to grow by what is in the log only. If it could not, the log could not begin anew either.
+        let pageSize = try number("PRAGMA page_size")
+        let growth = try number("PRAGMA page_count") * pageSize - DiskReserve.size(of: file)
+        let left = free - max(0, growth)
+        let reserve = Int64(DiskReserve.bytes)
+        if left > reserve { return }
         // The file keeps the pages of removed rows, which new rows may have while the log can still grow.
-        let pages = try connection.all("PRAGMA freelist_count") { $0.int64(0) }.first ?? 0
-        let pageSize = try connection.all("PRAGMA page_size") { $0.int64(0) }.first ?? 0
-        guard free > DiskReserve.bytes / 2, pages * pageSize > 2 * Int64(byteCount) else {
-            throw StorageError.diskFull
-        }
+        let kept = try number("PRAGMA freelist_count") * pageSize
+        guard left > reserve / 2, kept > 2 * Int64(byteCount) else { throw StorageError.diskFull }
     }
+
+    private func number(_ pragma: StaticString) throws -> Int64 {
+        try connection.all(pragma) { $0.int64(0) }.first ?? 0
+    }
+
+    /// With more room than this nothing has to be counted, in bytes: the log is copied long before it is as long.
+    private static let longestLog: Int64 = 256 << 20
 
     func addReferences(to data: ObjectData) throws {
         guard case .blobs(let segments) = data else { return }
